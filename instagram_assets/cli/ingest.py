@@ -103,7 +103,7 @@ def finish(
     command: Annotated[str, typer.Option(help="Whose runs these are.")] = "",
     leave: Annotated[list[str] | None, typer.Option(help="What a later step makes.")] = None,
 ) -> None:
-    """Compute the tables and datasets for files that are ingested but not yet processed; called by `ingest`."""
+    """Compute the tables and datasets for unprocessed ingested files; `ingest` calls it when days were added."""
     from instagram_assets.automation import shell_runs
 
     with shell_runs.open_instance() as dagster, shell_runs.as_command(command):

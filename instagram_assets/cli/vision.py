@@ -138,7 +138,7 @@ def cluster(
     device: _DeviceOption = None,
     model: Annotated[str | None, typer.Option(help="Embedding model: hub id or folder.")] = None,
 ) -> None:
-    """Cluster images that show the same kind of thing; writes a CSV and a contact sheet."""
+    """Cluster images that show the same kind of thing; writes a CSV, and a contact sheet that is never clustered."""
     from rich.console import Console
 
     from instagram_assets.datasets.csv import write_csv

@@ -19,7 +19,7 @@ from instagram_assets.errors import ForgetError
 from instagram_assets.forget.lake_ownership import LakeOwnership, OwnershipRow
 from instagram_assets.ingest.hashtags import HASHTAG_SIGNS
 from instagram_assets.ingest.post_ids import post_id_of, shortcode_from_url, shortcode_of
-from instagram_assets.media.url_index import _LOCK_TIMEOUT
+from instagram_assets.media.url_index import LOCK_TIMEOUT
 from instagram_assets.privacy.forgotten_identifiers import Identifiers, is_search_of
 from instagram_assets.sources import account_and_hashtag_names
 from instagram_assets.storage.fingerprints import url_identity
@@ -260,7 +260,7 @@ def _indexed(media: Path, images: set[str]) -> set[str]:
     index = media / "index.sqlite"
     if not images or not index.exists():
         return set()
-    with closing(sqlite3.connect(index, timeout=_LOCK_TIMEOUT)) as connection:
+    with closing(sqlite3.connect(index, timeout=LOCK_TIMEOUT)) as connection:
         rows = connection.execute("SELECT identity, image_id FROM images").fetchall()
     return {identity for identity, image_id in rows if image_id in images}
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from instagram_assets.errors import StorageError
 from instagram_assets.forget.erasure_steps import Step
-from instagram_assets.media.url_index import _LOCK_TIMEOUT
+from instagram_assets.media.url_index import LOCK_TIMEOUT
 from instagram_assets.privacy.forgotten_identifiers import Forgotten
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import remove_durably, sweep
@@ -80,7 +80,7 @@ def _rewrite(index: Path, forgotten: Forgotten) -> int:
 
 
 def _opened(index: Path) -> sqlite3.Connection:
-    return sqlite3.connect(index, timeout=_LOCK_TIMEOUT)
+    return sqlite3.connect(index, timeout=LOCK_TIMEOUT)
 
 
 def _refusal(index: Path, error: sqlite3.Error) -> StorageError:

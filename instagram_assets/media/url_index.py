@@ -17,7 +17,7 @@ from instagram_assets.errors import StorageError
 _T = TypeVar("_T")
 _logger = logging.getLogger(__name__)
 
-_LOCK_TIMEOUT = 60.0
+LOCK_TIMEOUT = 60.0
 """Seconds to wait for a write lock that another process holds."""
 _BATCH = 500
 _COLUMNS = "identity, image_id, ext, bytes, modified_ns, width, height, note"
@@ -136,7 +136,7 @@ class UrlIndex:
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
-            connection = sqlite3.connect(self._file, timeout=_LOCK_TIMEOUT, check_same_thread=False)
+            connection = sqlite3.connect(self._file, timeout=LOCK_TIMEOUT, check_same_thread=False)
             try:
                 _write_ahead(connection)
                 connection.execute("PRAGMA synchronous = FULL")
@@ -172,7 +172,7 @@ class UrlIndex:
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
     """Switch to WAL; SQLite fails at once, despite the timeout, while another process does the same."""
-    end = time.monotonic() + _LOCK_TIMEOUT
+    end = time.monotonic() + LOCK_TIMEOUT
     while True:
         try:
             connection.execute("PRAGMA journal_mode = WAL")

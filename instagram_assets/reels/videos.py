@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date
 from itertools import islice
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -24,14 +24,11 @@ from instagram_assets.media.never_download import WAS_FORGOTTEN
 from instagram_assets.media.store import MediaStore
 from instagram_assets.media.url_index import StoredMedia
 from instagram_assets.media.video_analysis import VideoFacts, poster, probe
-from instagram_assets.privacy.forgotten_identifiers import NOTHING_FORGOTTEN as NOTHING
-from instagram_assets.privacy.forgotten_identifiers import Forgotten
+from instagram_assets.privacy.forgotten_identifiers import NOTHING_FORGOTTEN, Forgotten
 from instagram_assets.reels.instagram_session import read_session
 from instagram_assets.reels.url_refresh import UrlRefresher, UrlSource, check_instaloader
 from instagram_assets.settings import DownloadSettings, ReelSettings
 from instagram_assets.storage.fingerprints import url_identity
-
-T = TypeVar("T")
 
 DIRECT, INSTALOADER = "direct", "instaloader"
 NO_ADDRESS = "no address of a video came with the post"
@@ -74,8 +71,10 @@ class _Seen:
     reason: str | None = None
 
 
-def video_options(download: DownloadSettings, reels: ReelSettings, forgotten: Forgotten = NOTHING) -> DownloadOptions:
-    """Returns the download options for videos: fewer at once and longer timeouts than for images."""
+def video_options(
+    download: DownloadSettings, reels: ReelSettings, forgotten: Forgotten = NOTHING_FORGOTTEN
+) -> DownloadOptions:
+    """Returns the download options for videos: lower concurrency and longer timeouts than for images."""
     options = DownloadOptions.of(download, forgotten)
     return replace(
         options,
@@ -86,7 +85,7 @@ def video_options(download: DownloadSettings, reels: ReelSettings, forgotten: Fo
 
 
 def open_addresses(reels: ReelSettings) -> UrlSource | None:
-    """Returns the source of fresh URLs by the settings; null without a session file.
+    """Returns the configured source of fresh video URLs; null without a session file.
 
     Raises FileError and SettingsError as `read_session` and `UrlRefresher` do.
     """
@@ -105,11 +104,12 @@ def reel_videos(
     may_wait: bool = True,
     on_progress: Callable[[DownloadProgress], None] | None = None,
 ) -> pa.Table:
-    """Returns the rows of `reel_videos` for the reels of `posts`; files and posters are in the store afterwards.
+    """Returns the rows of `reel_videos` for the reels of `posts`; stores their videos and posters.
 
-    Stored videos are not downloaded again; those that expire soonest come first. `addresses` is asked for reels whose
-    URL has expired or is missing. Raises StorageError when the disk refuses, and RateLimitedError when `addresses` must
-    wait and `may_wait`; else the remaining rows say so.
+    Stored videos are not downloaded again; videos whose URLs expire soonest are downloaded first. `addresses` supplies
+    fresh URLs for reels whose URL has expired or is missing. Raises StorageError when the disk refuses, and
+    RateLimitedError if `addresses` is rate-limited and `may_wait` is true; if it is false, the reason is in the
+    remaining rows.
     """
     reels = reels_of(posts)
     outcomes = _asked_before(reels, store, options)
@@ -140,7 +140,7 @@ def address_of(media: list[dict[str, Any]] | None) -> str | None:
 
 
 def _anew(reel: _Reel) -> str:
-    """Returns the store's key for a video with a refreshed URL, which does not depend on that URL."""
+    """Returns the media store's key for a video from a refreshed URL: derived from the shortcode, not from the URL."""
     return f"reel:{reel.shortcode}"
 
 
@@ -152,7 +152,7 @@ def _page(reel: _Reel) -> str:
 def _asked_before(
     reels: Sequence[_Reel], store: MediaStore, options: DownloadOptions
 ) -> dict[ReelKey, DownloadOutcome]:
-    """Returns the outcome for each reel whose video was stored through a refreshed URL in an earlier run."""
+    """Returns the outcomes of reels whose video was stored through a refreshed URL in an earlier run."""
     if not options.cache_images:
         return {}
     known = store.find({_anew(reel) for reel in reels if reel.shortcode})
@@ -188,7 +188,7 @@ def _fetched(
     options: DownloadOptions,
     on_progress: Callable[[DownloadProgress], None] | None = None,
 ) -> dict[ReelKey, DownloadOutcome]:
-    """Returns the download outcome for each reel; those without a URL fail without a request."""
+    """Returns the download outcome of each reel; reels without a URL fail without a request."""
     from instagram_assets.media.download import download_all
 
     requests = [MediaRequest(reel.key, reel.url, "video") for reel in reels if reel.url]
@@ -198,13 +198,13 @@ def _fetched(
 
 
 def needs_address(status: str, reason: str | None) -> bool:
-    """Whether a download failed so that only a fresh URL may help; later parts of the reason are ignored."""
+    """Whether a fresh URL may fix a failed download, by its status and the first part of its reason."""
     first = (reason or "").partition("; ")[0]
     return status == "expired" or (status != "ok" and (first == NO_ADDRESS or bool(_ASK_ANEW.search(first))))
 
 
 def _may_be_asked(reel: _Reel, outcome: DownloadOutcome, forgotten: Forgotten) -> bool:
-    """Whether a fresh URL may help where the post's own did not; never for accounts and reels subject to erasure."""
+    """Whether a fresh URL may fix a failed download; always false for accounts and reels that were erased."""
     if forgotten.has("account", reel.key.account) or forgotten.has("shortcode", reel.shortcode):
         return False
     return bool(reel.shortcode) and needs_address(outcome.status, outcome.reason)
@@ -218,13 +218,14 @@ def _asked_anew(
     addresses: UrlSource,
     may_wait: bool,
 ) -> dict[ReelKey, DownloadOutcome]:
-    """Returns the outcomes with refreshed URLs; what was refreshed before a refusal is downloaded and kept."""
+    """Returns the outcomes after refreshing URLs; videos refreshed before a refusal are downloaded and kept."""
     anew: dict[ReelKey, DownloadOutcome] = {}
     asking = _Asking(addresses)
     by_shortcode: dict[str | None, list[_Reel]] = {}
     for reel in reels:
         by_shortcode.setdefault(reel.shortcode, []).append(reel)
-    for some in _batches(by_shortcode.values(), _ASKED_TOGETHER):
+    left = iter(by_shortcode.values())
+    while some := list(islice(left, _ASKED_TOGETHER)):
         fresh = [(same, url) for same in some if (url := asking.url(same[0])) is not None]
         found = _fetched([replace(same[0], url=url) for same, url in fresh], store, options)
         for same, url in fresh:
@@ -242,7 +243,7 @@ def _asked_anew(
 
 
 class _Asking:
-    """Requests fresh URLs one after another until there is a reason to stop, and records why one is missing."""
+    """Requests fresh URLs one by one until it has to stop, and records for each reel why its URL is missing."""
 
     def __init__(self, addresses: UrlSource) -> None:
         self.limit: RateLimitedError | None = None
@@ -253,7 +254,7 @@ class _Asking:
         self._in_a_row = 0
 
     def url(self, reel: _Reel) -> str | None:
-        """Returns the reel's current URL; null where there is none, or no more requests are made."""
+        """Returns the reel's current URL; null if it has none, or if no more requests are allowed."""
         assert reel.shortcode
         if self._stop:
             return None
@@ -277,7 +278,7 @@ class _Asking:
         return None
 
     def ended(self, reel: _Reel, before: DownloadOutcome) -> DownloadOutcome:
-        """Returns the outcome for a reel without a fresh URL."""
+        """Returns the outcome of a reel without a fresh URL: the outcome `before` with the reason."""
         code = reel.shortcode or ""
         if code in self._gone:
             return replace(before, status="failed", reason=f"{before.reason}{ASKED_ANEW}{self._gone[code]}")
@@ -286,7 +287,7 @@ class _Asking:
 
 
 def _looked_into(outcomes: Iterable[DownloadOutcome], store: MediaStore, options: DownloadOptions) -> dict[str, _Seen]:
-    """Returns metadata and poster of each stored video (video_id → result); a poster is made once."""
+    """Returns metadata and poster of each stored video (video_id → result); stored posters are not made again."""
     videos = {outcome.image_id: outcome for outcome in outcomes if outcome.image_id}
     posters = store.find(map(_poster_identity, videos))
 
@@ -302,7 +303,8 @@ def _looked_into(outcomes: Iterable[DownloadOutcome], store: MediaStore, options
     seen: dict[str, _Seen] = {}
     limits = options.limits("image")
     with ThreadPoolExecutor(_LOOKING, thread_name_prefix="film") as pool:
-        for some in _batches(videos, 2 * _LOOKING):  # so that few posters wait in memory
+        left = iter(videos)
+        while some := list(islice(left, 2 * _LOOKING)):  # so that few posters wait in memory
             for video_id, facts, picture, reason in pool.map(look, some):
                 entry = posters.get(_poster_identity(video_id))
                 if picture is not None:
@@ -343,9 +345,3 @@ def _row(reel: _Reel, outcome: DownloadOutcome, seen: Mapping[str, _Seen]) -> di
         "poster": found.poster,
         "reason": "; ".join(filter(None, (outcome.reason, found.reason))) or None,
     }
-
-
-def _batches(items: Iterable[T], size: int) -> Iterable[list[T]]:
-    left = iter(items)
-    while batch := list(islice(left, size)):
-        yield batch

@@ -104,13 +104,12 @@ def _bar() -> Generator[Callable[[ProgressUpdate | str], None]]:
     """One progress bar on the standard error, removed when the block is left."""
     from rich.console import Console
     from rich.markup import escape
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import DownloadProgress as Bars
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     speed = TextColumn("{task.fields[speed]}")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), speed, TimeRemainingColumn())
     begun = monotonic()
-    with Bars(*columns, TextColumn("{task.fields[note]}"), console=Console(stderr=True), transient=True) as bars:
+    with Progress(*columns, TextColumn("{task.fields[note]}"), console=Console(stderr=True), transient=True) as bars:
         task = bars.add_task("", total=None, speed="", note="")
 
         def show(step: ProgressUpdate | str) -> None:

@@ -36,8 +36,8 @@ class ResultsPage:
     """A snapshot of a page of search results.
 
     `counts` has the number of matching elements per image selector. `selector` is the first one with a match (empty if
-    none), and `images` are the attributes of its elements. `walls` are the matching selectors of consent pages and
-    similar, `nothing_found` the texts on the page that mean "no results". `status` is the HTTP status, 0 if unknown.
+    none), and `images` are the attributes of its elements. `walls` and `nothing_found` are the configured selectors and
+    texts, for consent pages and for "no results", that are on the page. `status` is the HTTP status, 0 if unknown.
     """
 
     url: str

@@ -48,7 +48,9 @@ def operation_of(**options: str) -> Operation:
 def test_an_operation_says_what_it_takes_and_answers() -> None:
     operation = operation_of()
     assert (operation.about, operation.more) == ("Make a thing.", "It is there\nat once.")
-    assert [(field.name, field.kind, field.schema, field.place, field.is_required) for field in operation.fields] == [
+    assert [
+        (field.name, field.kind, field.schema, field.location, field.is_required) for field in operation.fields
+    ] == [
         ("name", "string", "", "path", True),
         ("title", "string, length ≤ 9", "", "body", True),
         ("size", "integer, ≥ 1 | null", "", "body", False),
