@@ -180,7 +180,7 @@ def markdown_html(text: str, below: int, wide: str) -> Markup:
     HTML in the Markdown is escaped. Images in a line of their own are left out, since the web app does not serve their
     files.
 
-    >>> str(rendered("# A <b>\\n\\n`c`", 2, "table"))
+    >>> str(markdown_html("# A <b>\\n\\n`c`", 2, "table"))
     '<h3>A &lt;b&gt;</h3>\\n<p><code>c</code></p>\\n'
     """
     tokens = _parser().parse(_PICTURE.sub("", text))
