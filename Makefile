@@ -93,12 +93,10 @@ env-example: $(VENV)/.installed
 clean:
 	@rm -rf $(VENV) build *.egg-info .coverage .pytest_cache .ruff_cache .hypothesis
 
-# Two pips unpack at once; the third finds that all is there, or brings what a build of torch for a GPU needs besides.
 $(VENV)/.installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 ...")'
 	@echo "Installing into $(VENV); this takes a few minutes the first time."
 	@$(PYTHON) -m venv $(VENV)
-	@grep -v '^#' requirements.lock | xargs -P 2 -n 44 $(BIN)/pip install -q --no-compile --disable-pip-version-check --no-deps
 	@$(BIN)/pip install -q --no-compile --disable-pip-version-check -r requirements.lock
 	@$(BIN)/pip install -q --no-compile --disable-pip-version-check --no-deps -e .
 	@touch $@

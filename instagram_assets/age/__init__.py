@@ -1,1 +1,1 @@
-"""The age model: estimates which share of an audience is above a cut-off age, with confidence intervals."""
+"""The age model: estimates the share of an audience at or above a cut-off age, with confidence intervals."""

@@ -31,7 +31,7 @@ PLOT_NAMES = ("calibration", "confusion", "baselines", "losses", "AUC-by-pass")
 
 
 class ModelReport(NamedTuple):
-    """A model's report: evaluations of `model`, `tfidf` and `majority`, plots as PNG by name, and the model card."""
+    """The report of a trained model: evaluations of it and two baselines, plots as PNG by name, and the model card."""
 
     facts: TrainingFacts
     evaluations: dict[str, Evaluation]
@@ -45,7 +45,7 @@ class ModelReport(NamedTuple):
 
     @property
     def numbers(self) -> dict[str, float]:
-        """The metrics to compare between trainings, by name; undefined ones are left out."""
+        """The metrics to compare between trainings, by name; undefined metrics are omitted."""
         model, base, words = (self.evaluations[name] for name in ("model", "majority", "tfidf"))
         found = {
             "test users": model.n,
@@ -66,7 +66,7 @@ class ModelReport(NamedTuple):
 
 
 def make_report(facts: TrainingFacts, test: pa.Table) -> ModelReport:
-    """The report of a model, from its predictions for the test users (columns as `TEST_SCHEMA`, at least one row)."""
+    """The report of a model, computed from its predictions for the test users (`TEST_SCHEMA`, at least one row)."""
     labels = test["label"].to_pylist()
     train = facts.data["train"]
     chances = {
@@ -88,10 +88,10 @@ def make_report(facts: TrainingFacts, test: pa.Table) -> ModelReport:
 
 
 def _large_enough(groups: list[str]) -> list[str]:
-    """The group of each user, with groups below the minimum size merged.
+    """The group name of each user, after merging groups below the minimum size for privacy.
 
-    If the merged group is still too small, the next larger group joins it: otherwise its values could be computed from
-    the total.
+    If the merged group is still too small, the next larger group is merged too: otherwise the metrics of the hidden
+    users could be computed as total minus the other groups.
     """
     pooled: set[str] = set()
     together = 0
@@ -121,7 +121,7 @@ def _pictures(facts: TrainingFacts, evaluations: Mapping[str, Evaluation]) -> di
 
 
 def _courses(facts: TrainingFacts) -> dict[str, bytes]:
-    """Plots of the training history by epoch; empty for a model whose training is unknown."""
+    """Plots of losses and AUC by epoch, as PNG by name; empty for a model without training history."""
     if not facts.history:
         return {}
     curves = {
@@ -147,9 +147,10 @@ _SAVED = re.compile(
 
 
 def unexpected_files(folder: Path) -> list[str]:
-    """The files in a folder that a training would overwrite although it did not write them, sorted by name.
+    """The names of files in a model folder that do not belong to an age model, sorted.
 
-    Without an age model in the folder these are all files: a `config.json` then belongs to another program.
+    Saving a model there would overwrite them. If the folder contains no age model, these are all of its files, even a
+    `config.json`, which then belongs to another program.
     """
     names = sorted(path.name for path in folder.iterdir() if path.name not in LITTER)
     if CONFIG not in names:
@@ -158,12 +159,12 @@ def unexpected_files(folder: Path) -> list[str]:
 
 
 def is_model_file(name: str) -> bool:
-    """Whether a file name is one of those that an age model consists of."""
+    """Whether a file of this name is part of an age model."""
     return name in _OURS or _SAVED.fullmatch(name) is not None
 
 
 def report_files(report: ModelReport, test: pa.Table) -> dict[str, bytes]:
-    """The report's files by name; deterministic."""
+    """The contents of the report's files by file name, deterministic; `test` are the test predictions."""
     import pyarrow.parquet as pq
 
     stream = io.BytesIO()
@@ -174,7 +175,7 @@ def report_files(report: ModelReport, test: pa.Table) -> dict[str, bytes]:
 
 
 def read_facts(folder: Path) -> TrainingFacts | None:
-    """The training facts of the model in a folder; None when there is no model, or its metrics file is not ours."""
+    """The training facts of the model in a folder; None if there is no model or no valid metrics file."""
     try:
         content = json.loads((folder / METRICS).read_text(encoding="utf-8"))
         return TrainingFacts(**{field.name: content[field.name] for field in fields(TrainingFacts)})
@@ -183,7 +184,7 @@ def read_facts(folder: Path) -> TrainingFacts | None:
 
 
 def read_test(folder: Path) -> pa.Table:
-    """The test users (the columns of `TEST_SCHEMA`). Raises ModelError when the file is missing or damaged."""
+    """The test users and their predictions (`TEST_SCHEMA`). Raises ModelError if the file is missing or damaged."""
     import pyarrow.parquet as pq
 
     path = folder / TEST_USERS

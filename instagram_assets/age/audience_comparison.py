@@ -1,8 +1,8 @@
-"""Whether an audience is like the people that the age model was tested on: languages, numbers of posts, scores.
+"""Detection of distribution shift between an audience and the age model's test users: languages, post counts, scores.
 
-A share is corrected by the test users' errors, so it is as good as they are like the audience. What differs is told as
-a warning. Scores that are merely moved can look like another share (Lipton et al. 2018, arXiv 1802.03916): without a
-warning, too, only people of known age are a proof.
+A share is corrected with the error rates on the test users, so it is only valid if they resemble the audience.
+Differences are reported as warnings. A mere shift of the scores can look like another share (Lipton et al. 2018, arXiv
+1802.03916), so the absence of a warning is no proof: only accounts with known ages are.
 """
 
 from collections import Counter
@@ -29,10 +29,11 @@ _LANGUAGES = {"ko": "Korean", "en": "English", "mixed": "Korean and English", "o
 
 
 def audience_warnings(predictions: pa.Table, test: pa.Table, columns: NDArray[np.int64], scores: Floats) -> list[str]:
-    """What sets an audience apart from the test users, a sentence each; empty for few accounts.
+    """Warnings about differences between an audience and the test users, one sentence each; none for few accounts.
 
-    `predictions` are rows of `age_predictions` with a probability, `test` has the columns of `TEST_SCHEMA`, `scores`,
-    float64[test users, numbers of posts], are its scores, and `columns` says which of them each account is compared by.
+    `predictions` are rows of `age_predictions` with a probability, `test` are the test users (`TEST_SCHEMA`), and
+    `scores`, float64[test users, post counts], their scores. `columns` is the column of `scores` that each account is
+    compared with.
     """
     if predictions.num_rows < FEWEST_COMPARED or not test.num_rows:
         return []
@@ -48,7 +49,7 @@ def audience_warnings(predictions: pa.Table, test: pa.Table, columns: NDArray[np
 
 
 def _groups_differ(verb: str, audience: Sequence[str], tested: Sequence[str]) -> str:
-    """A warning if the accounts are clearly of other groups than the test users; empty if not."""
+    """A warning if the group frequencies of audience and test users differ clearly (chi-squared test); else empty."""
     from scipy.stats import chi2_contingency
 
     groups = sorted({*audience, *tested})
@@ -68,9 +69,9 @@ def _groups_differ(verb: str, audience: Sequence[str], tested: Sequence[str]) ->
 
 
 def _scores_differ(scores: Floats, columns: NDArray[np.int64], labels: NDArray[np.int64], tested: Floats) -> str:
-    """A warning if no mix of the test users of both labels has scores distributed as the accounts' are.
+    """A warning if the accounts' score distribution fits no mixture of the two labels' test distributions; else empty.
 
-    The distance is Kolmogorov and Smirnov's, the smallest over all mixes, in standard errors of both samples.
+    The test statistic is the Kolmogorov-Smirnov distance, minimised over the mixture weight, in standard errors.
     """
     at = np.unique(np.round(scores, 6))
     audience = np.searchsorted(np.sort(np.round(scores, 6)), at, side="right") / len(scores)

@@ -1,4 +1,4 @@
-"""The share of an audience at or above the cut-off, from its predictions, the model's test users and known ages."""
+"""The share of an audience at or above the cut-off, estimated from predictions, test users and known ages."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,9 +22,9 @@ COLUMNS = ("probability", "n_posts", "language", "compared_posts", "compared_pro
 
 @dataclass(frozen=True)
 class AudienceShare:
-    """The share of an audience, what sets the audience apart from the test users, and what known ages changed.
+    """The estimated share of an audience, warnings about distribution shift, and the effect of known ages.
 
-    `anchor` is None where no ages are known, or too few, which a warning says.
+    `anchor` is None if no ages are known; also if they are too few, which is reported as a warning.
     """
 
     share: Prevalence
@@ -33,7 +33,7 @@ class AudienceShare:
 
     @property
     def words(self) -> dict[str, str]:
-        """What a reader must know of the interval, by name: what it assumes, warnings, and what known ages changed."""
+        """Texts to show with the interval, by heading: its assumption, the warnings, and the effect of known ages."""
         found = {
             "the interval assumes": self.share.assumes,
             "warnings": "\n".join(self.warnings),
@@ -45,11 +45,11 @@ class AudienceShare:
 def share_of(
     predictions: pa.Table, folder: Path, config: AgeConfig, ages: Mapping[str, int] | None = None
 ) -> AudienceShare:
-    """The corrected share of label 1 among the accounts with a probability (`COLUMNS` of `age_predictions`).
+    """The corrected share of label 1 among the accounts of `age_predictions` that have a probability.
 
-    `folder` is that of the model with the configuration `config`, `ages` the known labels (0 or 1) by account name in
-    lower case. Without them the share is unknown, with the reason, where the model's test users are missing, or too old
-    to compare accounts with by number of posts.
+    `folder` is the folder of the model with the configuration `config`, `ages` the known labels (0 or 1) by account
+    name in lower case. Without `ages`, the share is unknown (with the reason) if the stored test users are missing, or
+    from a version that did not score them by number of posts.
     """
     there = predictions.filter(compute.is_valid(predictions["probability"]))
     found = _by_test_users(there, folder, config)
@@ -57,7 +57,10 @@ def share_of(
 
 
 def share_by_test(predictions: pa.Table, test: pa.Table, counts: Sequence[int]) -> AudienceShare:
-    """The share from accounts with a probability and the test users (`TEST_SCHEMA`), whose scores are by `counts`."""
+    """The share of label 1 among accounts with a probability, corrected with the test users (`TEST_SCHEMA`).
+
+    `counts` are the numbers of posts that the test users' scores are based on.
+    """
     if predictions["compared_probability"].null_count:
         note = "these predictions were made before accounts were compared by number of posts. Predict again"
         return AudienceShare(unknown(predictions["probability"], note))
@@ -69,7 +72,10 @@ def share_by_test(predictions: pa.Table, test: pa.Table, counts: Sequence[int]) 
 
 
 def with_known_ages(found: AudienceShare, predictions: pa.Table, ages: Mapping[str, int]) -> AudienceShare:
-    """The share re-anchored by accounts of known age; as before, with a warning, where these are too few."""
+    """The share re-estimated with accounts of known age; unchanged, with a warning, if these are too few.
+
+    `ages` are labels (0 or 1) by account name in lower case; `found` is the share without them.
+    """
     names = [name.lower() for name in predictions["account"].to_pylist()]
     places = [place for place, name in enumerate(names) if name in ages]
     if len(places) < FEWEST_LABELLED:

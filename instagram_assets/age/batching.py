@@ -1,4 +1,4 @@
-"""Users and posts as index arrays, batches by token budget, and cached mean vectors of users."""
+"""Training data as index arrays, batches by token budget, and cached mean embeddings of users."""
 
 import hashlib
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class UserGroup(NamedTuple):
-    """Users of one backward pass: their indices in the step, and the indices of the posts sampled for each."""
+    """Users of one backward pass: their indices within the optimiser step, and the sampled post indices of each."""
 
     places: list[int]
     posts: list[NDArray[np.int64]]
@@ -25,13 +25,13 @@ class UserGroup(NamedTuple):
 
 
 def shuffled_steps(users: int, per_step: int, seed: Sequence[int]) -> list[NDArray[np.int64]]:
-    """Shuffled user indices of one epoch, split into optimiser steps; the last may be smaller."""
+    """Shuffled user indices of one epoch, split into optimiser steps of `per_step` users; the last can be smaller."""
     order = np.random.default_rng(seed).permutation(users)
     return [order[start : start + per_step] for start in range(0, users, per_step)]
 
 
 def sample_posts(posts: NDArray[np.int64], most: int, seed: Sequence[int]) -> NDArray[np.int64]:
-    """All posts of a user, or a random sample of `most` without replacement."""
+    """A user's post indices; if more than `most`, a random sample of `most` without replacement."""
     if len(posts) <= most:
         return posts
     return np.random.default_rng(seed).choice(posts, most, replace=False)
@@ -40,7 +40,7 @@ def sample_posts(posts: NDArray[np.int64], most: int, seed: Sequence[int]) -> ND
 def token_budget_groups(
     posts: Sequence[NDArray[np.int64]], lengths: NDArray[np.int64], budget: int
 ) -> Iterator[UserGroup]:
-    """Pack users into groups of up to `budget` tokens of distinct posts; a user with more is a group alone."""
+    """Pack users into groups of at most `budget` tokens in distinct posts; a user with more tokens is a group alone."""
     group = UserGroup([], [], 0)
     for place, own in enumerate(posts):
         tokens = int(lengths[np.unique(own)].sum())
@@ -73,9 +73,9 @@ def pad_batch(posts: Sequence[NDArray[np.int64]], padding: int) -> "tuple[Tensor
 
 
 class LabelledUsers(NamedTuple):
-    """Users of one set, sorted by name: labels 0 or 1, and for each the indices of its texts.
+    """Users of one set (such as `train`), sorted by name: labels 0 or 1, and the text indices of each user.
 
-    A text that a user posted twice is listed twice.
+    The index of a text that a user posted twice occurs twice.
     """
 
     names: list[str]
@@ -86,9 +86,10 @@ class LabelledUsers(NamedTuple):
 def read_users(
     people: pa.Table, parts: Mapping[str, str], wanted: Sequence[str]
 ) -> tuple[pa.Array, dict[str, LabelledUsers]]:
-    """Distinct texts of the users (username, label, texts) in the `wanted` sets, and the users of each set.
+    """The distinct texts of all users in the `wanted` sets, and the users of each set.
 
-    Users without texts are left out. The order of rows does not matter.
+    `people` has the columns username, label and texts; `parts` maps each username to its set. Users without texts are
+    omitted. The order of rows does not matter.
     """
     part = pa.array([parts.get(name) for name in people["username"].to_pylist()], pa.string())
     rows = people.append_column("part", part).sort_by("username")
@@ -135,10 +136,10 @@ def mean_vectors(
     encode: TextEncoder,
     on_progress: _OnProgress | None = None,
 ) -> NDArray[np.float32]:
-    """Mean text vector of each user, float32[users, width], from the indices of its texts; zero without texts.
+    """Mean text vector of each user, float32[users, width]; zero for a user without texts.
 
-    Vectors are read from the cache `store` or computed and cached. Memory holds the means and the
-    vectors of 4,096 texts.
+    `posts` are the indices into `texts` of each user. Vectors are read from the cache `store`, or computed by `encode`
+    and cached. Memory holds the means and the vectors of 4,096 texts.
     """
     import torch
 
@@ -162,7 +163,7 @@ def mean_vectors(
 
 
 def _vectors(texts: list[str], store: FeatureStore, encode: TextEncoder) -> NDArray[np.float32]:
-    """The vectors of distinct texts, in their order."""
+    """The vectors of distinct texts, in the order of `texts`, from the cache or computed and cached."""
     by_key = {hashlib.sha256(text.encode()).hexdigest(): text for text in texts}
 
     def compute(missing: list[str]) -> Generator[pa.Table]:

@@ -36,7 +36,7 @@ class _Layer:
 class Bert:
     """Inference with a model of `BERT_TYPES` on unpadded batches, on one device and in one precision.
 
-    It copies the weights: after further training, create another.
+    It copies the weights, so create a new instance after further training.
     """
 
     def __init__(self, backbone: Any, device: "torch.device", dtype: "torch.dtype") -> None:
@@ -88,7 +88,10 @@ class Bert:
         )
 
     def __call__(self, posts: list[NDArray[np.int64]]) -> "Tensor":
-        """Posts as token ids, best sorted by length, to vectors as `model.post_vectors`: float32[posts, 4 · width]."""
+        """Post vectors as by `model.post_vectors`, float32[posts, 4 · width]; fastest if posts are sorted by length.
+
+        `posts` are the token ids of each post.
+        """
         import torch
 
         from instagram_assets.age.model import CLS_LAYERS
@@ -112,7 +115,7 @@ class Bert:
             return torch.cat(seen[-CLS_LAYERS:], dim=-1)
 
     def _attention(self, layer: _Layer, x: "Tensor", asking: "Tensor | None", runs: list[tuple[int, int]]) -> "Tensor":
-        """Attention within each post, of the query tokens `asking` (one per post), or of all tokens."""
+        """Attention within each post, for the query tokens `asking` (one per post) or, if None, for all tokens."""
         import torch
         from torch.nn.functional import scaled_dot_product_attention
 
@@ -153,9 +156,9 @@ def _layer_norm(x: "Tensor", weight: "Tensor", bias: "Tensor", eps: float) -> "T
 
 
 def unpadded_vectors(backbone: Any, posts: list[NDArray[np.int64]]) -> "Tensor":
-    """`model.post_vectors` without padding, with gradients: posts as token ids to float[posts, 4 · width].
+    """Post vectors as by `model.post_vectors`, with gradients and without padding: float[posts, 4 · width].
 
-    `backbone` is a model that `bert.Bert` takes.
+    `posts` are the token ids of each post; `backbone` is a language model that `Bert.supports`.
     """
     import torch
 
@@ -187,7 +190,7 @@ def unpadded_vectors(backbone: Any, posts: list[NDArray[np.int64]]) -> "Tensor":
 
 
 def _attention(attention: Any, asking: "Tensor", x: "Tensor", runs: list[tuple[int, int]]) -> "Tensor":
-    """Attention within each post; `asking` are the query tokens, equally many of every post."""
+    """Attention within each post; `asking` are the vectors of the query tokens, the same number for every post."""
     import torch
     from torch.nn.functional import scaled_dot_product_attention
 

@@ -1,6 +1,7 @@
 """Platt scaling: calibrates the age model's logits on the calibration users, by ridge logistic regression.
 
-Not scikit-learn's implementation: with few users a prior on the slope keeps probabilities away from 0 and 1.
+Unlike scikit-learn's implementation it has a prior on the slope, which keeps probabilities away from 0 and 1 if there
+are few users.
 """
 
 from typing import NamedTuple
@@ -17,7 +18,7 @@ _LEAST_SPREAD = 0.01
 
 
 class Calibration(NamedTuple):
-    """The line from a logit to the log-odds of label 1: `slope` × logit + `intercept`."""
+    """A calibration: log-odds of label 1 = `slope` × logit + `intercept`."""
 
     slope: float
     intercept: float
@@ -30,8 +31,8 @@ class Calibration(NamedTuple):
 def calibrate(logits: ArrayLike, labels: ArrayLike) -> Calibration:
     """Fit the calibration on logits and labels (0 or 1) of users who neither trained the model nor chose its epoch.
 
-    Few users, one class only or uninformative logits give probabilities near the share of label 1, never near 0 or 1. A
-    slope below 0, which would invert the predictions, becomes 0. Raises ValueError without users.
+    For few users, a single class or uninformative logits, probabilities are near the share of label 1, never near 0 or
+    1. A slope below 0 would invert the predictions and is set to 0. Raises ValueError without users.
     """
     x, y = _pair(logits, labels)
     ones = y.sum()
@@ -46,7 +47,7 @@ def calibrate(logits: ArrayLike, labels: ArrayLike) -> Calibration:
 def fit_logistic_line(x: Floats, targets: Floats, ridge: float = 0.0) -> tuple[float, float]:
     """Slope and intercept of the logistic regression of `targets` (0 to 1) on x, by damped Newton steps.
 
-    `ridge` × slope² / 2 is added to the loss. Without a ridge x must not separate the targets.
+    `ridge` × slope² / 2 is added to the loss. With `ridge` 0, `x` must not separate the targets perfectly.
     """
     design = np.stack([x, np.ones_like(x)], axis=1)
     penalty = np.array([ridge, 0.0])

@@ -1,4 +1,4 @@
-"""Calibration by number of posts: Platt's line for each tested number, and between two of them by the logarithm."""
+"""Calibration by number of posts: Platt scaling for several numbers, interpolated between them in ln(posts)."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -14,7 +14,7 @@ _ENOUGH_OF_THEIR_OWN = 10
 
 
 class PostLine(NamedTuple):
-    """The calibration of a user's logit that rests on so many posts."""
+    """The calibration of logits that are computed from `posts` posts."""
 
     posts: int
     slope: float
@@ -22,21 +22,22 @@ class PostLine(NamedTuple):
 
 
 class CalibrationByPosts(NamedTuple):
-    """One line per tested number of posts, ascending; slope and intercept are linear in ln(posts) between them.
+    """One calibration per tested number of posts, ascending; interpolated linearly in ln(posts).
 
-    Fewer or more posts than tested have the first or last line, which for more posts is the careful side. The last line
-    may be that of users by all of their posts, more than the last tested number; it is never of one of `POST_COUNTS`.
+    For fewer or more posts than tested the first or last calibration is used; for more posts that is conservative. The
+    last one can be fitted on logits over all posts of users who have more than the largest tested number; its number of
+    posts is not one of `POST_COUNTS`.
     """
 
     lines: tuple[PostLine, ...]
 
     @property
     def compared(self) -> tuple[int, ...]:
-        """The numbers of posts by which accounts are compared with test users, ascending."""
+        """The numbers of posts at which accounts are compared with test users, ascending."""
         return tuple(line.posts for line in self.lines if line.posts in POST_COUNTS)
 
     def probabilities(self, logits: ArrayLike, posts: ArrayLike) -> Floats:
-        """The probability of label 1 for each logit and the number of posts that it rests on: float64[users]."""
+        """The probability of label 1 for each logit, given the number of posts it was computed from: float64[users]."""
         at = np.log([line.posts for line in self.lines])
         number = np.log(np.maximum(np.asarray(posts, dtype=np.float64), 1))
         slope, intercept = (np.interp(number, at, [line[part] for line in self.lines]) for part in (1, 2))
@@ -46,10 +47,11 @@ class CalibrationByPosts(NamedTuple):
 def calibrate_by_posts(
     by_count: NDArray[np.float64], logits: ArrayLike, posts: ArrayLike, labels: ArrayLike, counts: Sequence[int]
 ) -> CalibrationByPosts:
-    """Fit a line for each of the `counts` of posts on users who neither trained the model nor chose its epoch.
+    """Fit a calibration for each number of posts in `counts`, on the calibration users.
 
-    `by_count` is float64[users, len(POST_COUNTS)] with NaN where a user has fewer posts; `logits` are by all `posts`.
-    Raises ValueError where nobody has as many posts as one of the counts.
+    `by_count` has logits over samples of posts, float64[users, len(POST_COUNTS)], NaN if a user has fewer posts;
+    `logits` are over all posts, whose numbers are `posts`. Raises ValueError if no user has as many posts as one of
+    `counts`.
     """
     y, own, number = np.asarray(labels), np.asarray(logits), np.asarray(posts)
     lines: list[PostLine] = []
@@ -65,5 +67,5 @@ def calibrate_by_posts(
 
 
 def one_line(calibration: Calibration) -> CalibrationByPosts:
-    """The same line for any number of posts."""
+    """The same calibration for any number of posts."""
     return CalibrationByPosts((PostLine(1, *calibration),))

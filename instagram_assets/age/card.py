@@ -23,11 +23,11 @@ of the above, and `test_users.parquet` the test users without names, by whom a s
 
 @dataclass(frozen=True)
 class TrainingFacts:
-    """Facts about a training beyond its test predictions.
+    """Facts about a training for the model card and metrics.json, except test predictions.
 
-    `data` has for `train`, `validation`, `calibration` and `test` the numbers of users, of those with label 1, and of
-    posts; `calibration` has number of posts, slope and intercept of each line; `left_out` says how many rows, users and
-    texts could not be used; `history` has one entry per pass over the users.
+    `data` has the numbers of users, users with label 1, and posts of each set (`train`, `validation`, `calibration`,
+    `test`). `calibration` has number of posts, slope and intercept of each calibration. `left_out` counts the rows,
+    users and texts that could not be used. `history` has one entry per epoch.
     """
 
     purpose: str
@@ -43,9 +43,10 @@ class TrainingFacts:
 
 
 def model_card(facts: TrainingFacts, evaluations: Mapping[str, Evaluation], pictures: Sequence[str]) -> str:
-    """The text of README.md beside the weights, in Markdown.
+    """The model card in Markdown, saved as README.md beside the weights.
 
-    `evaluations` has `model`, `tfidf` and `majority` on the test users; `pictures` names PNG files beside the card.
+    `evaluations` are those of `model`, `tfidf` and `majority` on the test users; `pictures` are names of PNG files with
+    plots.
     """
     model, cutoff = evaluations["model"], facts.age_cutoff
     sections = [
@@ -73,7 +74,7 @@ def model_card(facts: TrainingFacts, evaluations: Mapping[str, Evaluation], pict
 
 
 def comparison(evaluations: Mapping[str, Evaluation]) -> str:
-    """The metrics of the model beside those of the baselines, as a Markdown table."""
+    """A Markdown table that compares the metrics of the model and the baselines."""
     heads = ("", "accuracy", "balanced accuracy", "AUC", "Brier score", "calibration error")
     lines = [
         (
@@ -103,7 +104,7 @@ def breakdown(groups: Sequence[GroupMetrics]) -> str:
 
 
 def baseline_verdict(evaluations: Mapping[str, Evaluation]) -> str:
-    """Whether the model beats the baselines, in a sentence each."""
+    """Sentences that say for each baseline whether the model is clearly better."""
     sentences = [
         _beats(evaluations["model"].accuracy, evaluations[name].accuracy, name)
         for name in PREDICTOR_NAMES
@@ -113,7 +114,7 @@ def baseline_verdict(evaluations: Mapping[str, Evaluation]) -> str:
 
 
 def is_clearly_better(better: Share, worse: Share) -> bool:
-    """Whether the confidence intervals are disjoint and the first is the higher."""
+    """Whether the first confidence interval is entirely above the second."""
     return better.low > worse.high
 
 

@@ -1,7 +1,7 @@
 """Checkpoints of the age model's training, from which an interrupted training resumes.
 
 Each checkpoint is a new file, named after the training's fingerprint, its number and the hash of its content. The
-previous one is kept until the next is synced, so that a damaged file costs only the work since the previous one.
+previous checkpoint is kept until the next is synced, so that a damaged file costs only the work since the previous one.
 Tensors are stored as safetensors with the state as JSON in the header: reading a checkpoint runs no code.
 """
 
@@ -44,8 +44,7 @@ class _File(NamedTuple):
 def save_checkpoint(folder: Path, training: str, checkpoint: Checkpoint) -> None:
     """Write a checkpoint of the training with the fingerprint `training`; durable when this returns.
 
-    Of that training's older checkpoints all but the previous one are deleted. Raises StorageError when it cannot be
-    written.
+    Older checkpoints of that training are deleted, except the previous one. Raises StorageError if writing fails.
     """
     from safetensors.torch import save
 
@@ -60,7 +59,7 @@ def save_checkpoint(folder: Path, training: str, checkpoint: Checkpoint) -> None
 
 
 def load_checkpoint(folder: Path, training: str) -> Checkpoint | None:
-    """The newest undamaged checkpoint of the training with that fingerprint; None without one.
+    """The newest undamaged checkpoint of the training with the fingerprint `training`; None if there is none.
 
     Damaged files are skipped with a warning.
     """
@@ -75,7 +74,7 @@ def load_checkpoint(folder: Path, training: str) -> Checkpoint | None:
 
 
 def remove_others(folder: Path, training: str) -> None:
-    """Delete the checkpoints of all other trainings."""
+    """Delete the checkpoints in `folder` of all trainings except the one with the fingerprint `training`."""
     own = {file.path for file in _files(folder, training)}
     for path in folder.iterdir():
         if _NAME.fullmatch(path.name) and path not in own:

@@ -1,4 +1,4 @@
-"""The training data of the age model: labelled users with their texts, split into sets, and its fingerprint."""
+"""The training data of the age model: labelled users with their texts, split into sets, with a fingerprint."""
 
 import hashlib
 import json
@@ -45,14 +45,14 @@ _MOST_NAMED = 5
 
 
 class TrainingData(NamedTuple):
-    """Labelled users with their texts, the set of each, and counts of the rows, users and texts that were left out."""
+    """Labelled users with their texts, the set of each user, and counts of unusable rows, users and texts."""
 
     split: Split
     left_out: dict[str, int]
 
     @property
     def counts(self) -> dict[str, dict[str, int]]:
-        """Numbers of users, of users with label 1, and of posts, for each set, that of training first."""
+        """Numbers of users, users with label 1, and posts of each set, the training set first."""
         counts = {part: {"users": 0, "positives": 0, "posts": 0} for part in reversed(PARTS)}
         people = self.split.people
         columns = people["username"], people["label"], compute.list_value_length(people["texts"])
@@ -72,8 +72,8 @@ class TrainingData(NamedTuple):
     def fingerprint(self, options: AgeSettings, backbone: str) -> str:
         """SHA-256 (hex) over users, texts, settings and language model.
 
-        It identifies the evaluated model, so test users count and the device does not; the fingerprint of
-        `trainer.train` identifies the weights, so there it is the other way round.
+        It identifies the evaluated model, so it includes the test users but not the device. The fingerprint of
+        `trainer.train` identifies the weights, so it includes the device but not the test users.
         """
         digest = hashlib.sha256(json.dumps([_VERSION, backbone, defining_options(options)], sort_keys=True).encode())
         for batch in self.split.people.to_batches(max_chunksize=16):
@@ -89,8 +89,8 @@ def training_data(
 ) -> TrainingData:
     """Load and split the labelled users that the settings name; `posts` is as for `pipeline.train_model`.
 
-    `on_unused` is called with a line for each row and user that cannot be used, also before an error. Raises
-    SettingsError, FileError or TrainingDataError when nothing can be trained with them.
+    `on_unused` is called with one message per unusable row and user, also before an error is raised. Raises
+    SettingsError, FileError or TrainingDataError if the data cannot be used for training.
     """
     options = settings.age
     if not options.labels:
@@ -126,7 +126,7 @@ def training_data(
 
 
 def _without_forgotten(labels: Labels, forgotten: Forgotten) -> tuple[Labels, int]:
-    """The labels without those of erased users, and the number of these."""
+    """The labels without users whose data was erased on request, and the number of users removed."""
     if not forgotten:
         return labels, 0
     table, refused = (
@@ -153,7 +153,7 @@ def _sources(options: AgeSettings) -> str:
 
 
 def _numbers(people: LabelledTexts, refused: pa.Table) -> str:
-    """The numbers of users and rows, and the first users without texts, as text for an error."""
+    """Part of an error message: the numbers of users and rejected rows, and the first users without texts."""
     silent = people.left_out.num_rows
     said = (
         f"Of {people.table.num_rows + silent} users with a label {silent} have no texts; "
@@ -174,7 +174,7 @@ def _texts(settings: Settings, posts: pa.RecordBatchReader | None, usernames: Co
 
 
 def _posts_of(posts: pa.RecordBatchReader, usernames: Collection[str]) -> pa.RecordBatchReader:
-    """The posts of some accounts, with the columns needed for user texts."""
+    """The posts of the accounts `usernames`, with the columns needed for user texts."""
     wanted = pa.array(sorted(usernames), pa.string())
 
     def chosen() -> Iterator[pa.RecordBatch]:

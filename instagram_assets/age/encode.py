@@ -1,4 +1,4 @@
-"""Encode posts with a language model in bounded memory: each distinct post once, in batches of similar length."""
+"""Encodes posts with a language model in bounded memory: each distinct post once, in batches of similar length."""
 
 import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,7 +24,7 @@ _PAIRS_AT_ONCE = 1_024
 
 @dataclass
 class TextWindow:
-    """A window over a stream of users' texts; text i is by user `owners[i]`.
+    """A window over a stream of users' texts; text i belongs to user `owners[i]`.
 
     With `goes_on`, the last user has more texts in the next window, where it is the first user.
     """
@@ -59,7 +59,7 @@ class UserSums:
     """Accumulates sums of post vectors per user of a window, over any number of batches.
 
     `places` maps each text to the index of its distinct post; `begun` is the partial sum and post count of the first
-    user from the window before. Sums are float64, so that 100,000 posts lose no precision.
+    user, carried over from the previous window. Sums are float64, so that 100,000 posts lose no precision.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class UserSums:
 
 
 def is_visible(text: str) -> bool:
-    """Whether a text has a printable character that is no space: others are passed over everywhere."""
+    """Whether a text has a printable character other than space; texts without one are ignored everywhere."""
     return any(character.isprintable() and character != " " for character in text)
 
 
@@ -118,7 +118,7 @@ _CHARACTERS_PER_TOKEN = 32  # ordinary text has two to four; text far beyond the
 
 
 class UserVector(NamedTuple):
-    """The mean of a user's post vectors, float32[4 · width]; zero without posts with text."""
+    """A user with the mean of the post vectors, float32[4 · width]; zero if the user has no posts with text."""
 
     username: str
     vector: NDArray[np.float32]
@@ -126,11 +126,11 @@ class UserVector(NamedTuple):
 
 
 class PostEncoder:
-    """Encodes posts as `model.post_vectors` does, but much faster, for inference.
+    """Encodes posts for inference: the same vectors as `model.post_vectors`, but much faster.
 
-    It copies the weights: after further training, create another. A post's vector does not depend on the rest of its
-    batch, except for rounding. Language models less than 128 wide are computed in float32 even if `dtype` is bf16,
-    which would not be faster. Raises SettingsError when `max_seq_len` exceeds the language model's maximum.
+    It copies the weights, so create a new instance after further training. A post's vector does not depend on the other
+    posts of its batch, except for rounding. Language models of width below 128 are computed in float32 even if `dtype`
+    is bf16, which would not be faster. Raises SettingsError when `max_seq_len` exceeds the language model's maximum.
     """
 
     def __init__(
@@ -154,7 +154,7 @@ class PostEncoder:
         self._model = kind(backbone, device, self.dtype)
 
     def vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Encode texts, float32[texts, 4 · width], in their order."""
+        """The vectors of the texts, float32[texts, 4 · width], in the order of `texts`."""
         posts, places = self._read(texts)
         found = np.empty((len(posts), self.width), np.float32)
         for begin, vectors in self._computed(posts):
@@ -167,7 +167,7 @@ class PostEncoder:
         """Mean vector of each user's texts, as a stream in the order of `users`; blank texts are ignored.
 
         Memory is bounded: about 50,000 posts are held at once. While the model encodes them, a thread tokenizes the
-        next. `on_posts` is called with the number of posts newly done.
+        next posts. `on_posts` is called after each batch with its number of posts.
         """
         begun: tuple[Tensor, int] | None = None
         for window, (posts, places) in self._read_ahead(text_windows(users, self._window_size())):
@@ -185,7 +185,7 @@ class PostEncoder:
     def _read_ahead(
         self, windows: Iterable[TextWindow]
     ) -> Iterator[tuple[TextWindow, tuple[list[TokenIds], NDArray[np.int64]]]]:
-        """Each window with its distinct posts as token ids; the next window is tokenized meanwhile."""
+        """Yields each window with the token ids of its distinct posts; a thread tokenizes the next window meanwhile."""
         with ThreadPoolExecutor(1, thread_name_prefix="tokenizer") as pool:
             waiting = None
             for window in windows:
@@ -200,7 +200,7 @@ class PostEncoder:
         return _distinct(tokenize_posts(self._tokenizer, texts, self._max_seq_len))
 
     def _computed(self, posts: list[TokenIds]) -> Iterator[tuple[int, "Tensor"]]:
-        """Encode posts sorted by length, in batches: (index of the first, float32[posts, 4 · width])."""
+        """Encodes posts sorted by length, in batches: yields (index of the first post, float32[posts, 4 · width])."""
         begin = 0
         for end in range(1, len(posts) + 1):
             if end == len(posts) or (end + 1 - begin) * len(posts[end]) > self._batch_tokens:
@@ -228,9 +228,9 @@ class _Padded:
 
 
 def tokenize_posts(tokenizer: Any, texts: Sequence[str], max_seq_len: int) -> list[TokenIds]:
-    """Tokenize texts: token ids of each, [CLS] first, truncated at `max_seq_len`; the same for training and prediction.
+    """Token ids of each text, starting with [CLS] and truncated at `max_seq_len`, for training and prediction.
 
-    Text far beyond the truncation is not tokenized at all, so that a text of a million characters costs no more.
+    Text far beyond the truncation is cut off before tokenization, so that very long texts cost no extra time.
     """
     posts: list[TokenIds] = []
     for start in range(0, len(texts), _READ_AT_ONCE):

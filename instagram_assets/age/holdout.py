@@ -1,4 +1,4 @@
-"""Evaluation after training: calibration on its own users, then predictions for test users, also by baselines."""
+"""Evaluation after training: fits the calibration, then predicts the test users with the model and the baselines."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -26,7 +26,7 @@ MAX_TFIDF_FEATURES = 100_000
 
 
 class TextUsers(NamedTuple):
-    """Labelled users: the posts of each, and its label 0 or 1."""
+    """Labelled users: the post texts and the label (0 or 1) of each."""
 
     texts: _Texts
     labels: ArrayLike
@@ -40,8 +40,8 @@ def majority_baseline(train_labels: ArrayLike, n: int) -> Floats:
 def fit_tfidf(train: TextUsers, calibration: TextUsers, seed: int) -> Callable[[_Texts], Floats]:
     """Fit logistic regression on character n-grams (1 to 4, within words) with TF-IDF; returns its prediction function.
 
-    For a fair comparison it also weights the classes equally, and is calibrated on the same users. Characters
-    instead of words, so that Korean suffixes need no tokenizer.
+    For a fair comparison with the model, classes are weighted equally and the same calibration users are used.
+    Character n-grams need no tokenizer for Korean suffixes.
     """
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
@@ -81,7 +81,7 @@ user has fewer. `posts` is one of `POST_COUNT_CLASSES`: an exact number would si
 
 
 class TestPredictions(NamedTuple):
-    """The calibration, and the test users with their predictions (the columns of `TEST_SCHEMA`)."""
+    """The fitted calibration, and the test users with their predictions (`TEST_SCHEMA`)."""
 
     calibration: CalibrationByPosts
     test: pa.Table
@@ -92,8 +92,8 @@ def predict_test_set(
 ) -> TestPredictions:
     """Calibrate a trained model by number of posts and predict the test users, beside the TF-IDF baseline.
 
-    `people` has username, label and texts; `parts` maps each username to its set. Of the test users, only how many have
-    how many posts decides which numbers of posts are calibrated.
+    `people` has the columns username, label and texts; `parts` maps each username to its set. The calibrated numbers of
+    posts depend on the test users only through their post counts per label, not through their texts.
     """
     apart, test = (_part_of(people, parts, part) for part in ("calibration", "test"))
     own, tested = (holdout_scores(part, trained, options) for part in (apart, test))
@@ -128,5 +128,5 @@ def _part_of(people: pa.Table, parts: Mapping[str, str], part: str) -> pa.Table:
 
 
 def _users(people: pa.Table, most_posts: int) -> TextUsers:
-    """The users with their first posts, as many as a training step uses, to limit memory."""
+    """The users of a table, with at most `most_posts` posts each, to limit memory."""
     return TextUsers(compute.list_slice(people["texts"], 0, most_posts).to_pylist(), people["label"].to_numpy())

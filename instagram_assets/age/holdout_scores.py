@@ -1,4 +1,4 @@
-"""Logits of held-out users by all of their posts, and by samples of as many as an account of an audience may have."""
+"""Logits of held-out users, over all of their posts and over samples of `POST_COUNTS` posts."""
 
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
@@ -17,9 +17,10 @@ Floats = NDArray[np.float64]
 
 
 class HoldoutScores(NamedTuple):
-    """Users' logits: `logits`, float64[users], by all posts, `by_count`, float64[users, len(POST_COUNTS)], by samples.
+    """Logits of users: `logits`, float64[users], over all posts, and `by_count`, float64[users, len(POST_COUNTS)].
 
-    `by_count` is NaN where a user has fewer posts than that; `posts`, int64[users], are those with text.
+    `by_count` is over random samples of so many posts, NaN if a user has fewer. `posts`, int64[users], counts posts
+    with text.
     """
 
     logits: Floats
@@ -28,9 +29,9 @@ class HoldoutScores(NamedTuple):
 
 
 def holdout_scores(people: pa.Table, trained: "TrainedModel", options: AgeSettings) -> HoldoutScores:
-    """Score users (username, texts) by a trained model, as predictions do.
+    """Compute the trained model's logits of users (columns username and texts), as for predictions.
 
-    Each distinct post is encoded once, whatever samples it is in.
+    Each distinct post is encoded only once, even if it is in several samples.
     """
     import torch
 
@@ -56,7 +57,7 @@ def holdout_scores(people: pa.Table, trained: "TrainedModel", options: AgeSettin
 
 
 def _with_samples(users: Iterable[tuple[str, list[str]]]) -> Iterator[tuple[str, list[str]]]:
-    """Each user with all texts, followed by the user's samples, smallest first."""
+    """Yields each user with all texts, followed by the user's samples of texts, smallest first."""
     for name, texts in users:
         yield name, texts
         yield from ((name, sample_texts(name, texts, count)) for count in POST_COUNTS if count <= len(texts))

@@ -1,9 +1,9 @@
-"""The share of an audience by those of its people whose age is known: right also where the audience is another.
+"""The share of an audience estimated from accounts of known age: unbiased even under distribution shift.
 
-The known ages give the share, and the model's probabilities, which all have, make its interval narrower: the regression
-estimator of survey sampling (Cochran 1977, ch. 7), known for classifiers as prediction-powered inference (Angelopoulos
-et al. 2023, arXiv 2301.09633; with the fitted slope: arXiv 2311.01453). However wrong the probabilities are, they cost
-nothing: then the slope is near 0. It assumes that people of known age are a random sample of the audience.
+The known ages determine the share; the model's probabilities for all accounts reduce the variance. This is the
+regression estimator of survey sampling (Cochran 1977, ch. 7), also known as prediction-powered inference (Angelopoulos
+et al. 2023, arXiv 2301.09633; with fitted slope: arXiv 2311.01453). Bad probabilities do no harm: the fitted slope is
+then near 0. It assumes that accounts of known age are a random sample of the audience.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ SAMPLED = "if the people of known age are a random sample of this audience"
 
 @dataclass(frozen=True)
 class Anchored:
-    """The share by people of known age, and `before`, that by the model's test users alone; `labelled` counts them."""
+    """The share estimated with `labelled` accounts of known age, and `before`, the share without them."""
 
     share: Prevalence
     before: Prevalence
@@ -31,7 +31,7 @@ class Anchored:
 
     @property
     def change(self) -> str:
-        """What the known ages changed, in a sentence."""
+        """A sentence about how the known ages changed share and interval."""
         old, new = self.before, self.share
         widths = f"the interval is {_points(new.high - new.low)} long instead of {_points(old.high - old.low)}"
         if old.share is None or new.share is None:
@@ -48,9 +48,9 @@ class Anchored:
 def share_by_labelled(probabilities: ArrayLike, places: ArrayLike, labels: ArrayLike) -> Prevalence:
     """Estimate the share of label 1 from the `probabilities` of all accounts and the labels (0 or 1) of some.
 
-    `places` are the indices of the labelled accounts among all. The interval is Wilson's for as many people as the
-    labelled ones are worth: those whose probability follows the label are worth more (Korn and Graubard 1998 use an
-    effective number so). Raises ValueError for lists of different lengths and fewer than `FEWEST_LABELLED` labels.
+    `places` are the indices of the labelled accounts in `probabilities`. The interval is Wilson's for the effective
+    sample size (as in Korn and Graubard 1998), which increases with the correlation of probabilities and labels. Raises
+    ValueError for lists of different lengths and fewer than `FEWEST_LABELLED` labels.
 
     >>> share_by_labelled([0.2, 0.8] * 100, range(50), [0, 1] * 25).share
     0.5
@@ -70,14 +70,17 @@ def share_by_labelled(probabilities: ArrayLike, places: ArrayLike, labels: Array
 
 
 def anchored(before: Prevalence, probabilities: ArrayLike, places: ArrayLike, labels: ArrayLike) -> Anchored:
-    """The share by people of known age, beside the one from before; arguments as for `share_by_labelled`."""
+    """The share estimated with accounts of known age, and `before`, the share without them.
+
+    The other arguments are those of `share_by_labelled`.
+    """
     if not len(np.asarray(probabilities)):
         return Anchored(unknown([], ""), before, 0)
     return Anchored(share_by_labelled(probabilities, places, labels), before, len(np.asarray(labels)))
 
 
 def _regression(x: Floats, y: Floats) -> tuple[float, float]:
-    """Slope of y on x, and the share of y's variance that it explains, less what chance explains with one slope."""
+    """Slope of the linear regression of y on x, and its adjusted R²; 0, 0 unless both are positive."""
     if float(np.ptp(x)) < 1e-9 or float(np.ptp(y)) == 0:
         return 0.0, 0.0
     covariance = np.cov(x, y)

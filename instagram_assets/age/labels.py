@@ -1,4 +1,4 @@
-"""Age labels read from CSV files as spreadsheets save them, and joined with the texts of each user."""
+"""Reads age labels from CSV files in the variants that spreadsheets write, and joins them with the users' texts."""
 
 import codecs
 import csv
@@ -28,7 +28,7 @@ _TO_UNDERSCORE = re.compile(r"[\s.\-]+")
 
 
 class CsvRow(NamedTuple):
-    """One CSV row: the line number it starts at, its cells by column name, or the problem with it."""
+    """One CSV row: its first line number, and its cells by column name or a message about what is wrong."""
 
     line: int
     cells: dict[str, str]
@@ -80,7 +80,7 @@ def read_csv_rows(
 
 
 def _with_true_encoding(path: Path, limits: IngestSettings) -> IngestSettings:
-    """The limits with CP949 as the encoding where the file is clearly in CP949 and not in the configured encoding."""
+    """`limits`, with the encoding CP949 if the file is clearly in CP949 and not in the configured encoding."""
     refused = _wrong_encoding(path, limits)
     if refused is None:
         return limits
@@ -92,7 +92,7 @@ def _with_true_encoding(path: Path, limits: IngestSettings) -> IngestSettings:
 
 
 def _wrong_encoding(path: Path, limits: IngestSettings) -> tuple[str | None, FileError] | None:
-    """The probable encoding of a file and the error that names it; null where the configured encoding fits."""
+    """The probable encoding of a file and an error that names it; None if the configured encoding is valid."""
     decoder = codecs.getincrementaldecoder("utf-8")("surrogatepass")
     line = 1
     try:
@@ -174,7 +174,7 @@ class Labels(NamedTuple):
     """Valid labels, one row per user in the order of the file, and the rejected rows with their reasons.
 
     `table` has the columns of `LABELS_SCHEMA`: label 1 for age ≥ cut-off, else 0. `refused` has those of
-    `REJECTED_SCHEMA`, with an empty username where the cell is not a valid one.
+    `REJECTED_SCHEMA`, with an empty username if the cell is no valid username.
     """
 
     table: pa.Table
@@ -190,9 +190,9 @@ class _Said(NamedTuple):
 def read_labels(path: Path, cutoff: int, this_year: int, limits: IngestSettings | None = None) -> Labels:
     """Read labels from a CSV file with `username` (with or without @) and `age` or `birth_year`, in whole years.
 
-    An age from a year of birth is the one reached in `this_year`, so it may be a year too high. A user may occur
-    several times with the same age; all rows of a user with conflicting ages are rejected.
-    Raises FileError when the file as a whole cannot be used, also when no row of it can.
+    An age computed from a year of birth is the one reached in `this_year`, so it can be one year too high. A user may
+    occur several times with the same age; all rows of a user with conflicting ages are rejected. Raises FileError if
+    the file is unusable or has no valid row.
     """
     said: list[_Said] = []
     refused: list[tuple[int, str, str, str]] = []
@@ -228,7 +228,10 @@ def _username(name: str) -> str:
 
 
 def _age(cells: dict[str, str], this_year: int) -> int:
-    """The age in a row. Raises RecordError when there is none, or two that contradict each other."""
+    """The age in a row.
+
+    Raises RecordError if it has neither age nor year of birth, or both and they contradict each other.
+    """
     age, year = cells.get("age", "").strip(), cells.get("birth_year", "").strip()
     if not age and not year:
         raise RecordError("age" if "age" in cells else "birth_year", "is empty; fill it in or take the row out")
@@ -284,7 +287,7 @@ NO_TEXTS_OF_USER = "nobody of this name is among the texts"
 
 
 class LabelledTexts(NamedTuple):
-    """Users with label and texts (the columns of `LABELLED_SCHEMA`), and labels without texts, each with its reason."""
+    """Users with label and texts (`LABELLED_SCHEMA`), and labelled users without texts, each with the reason."""
 
     table: pa.Table
     left_out: pa.Table

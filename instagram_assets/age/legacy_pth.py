@@ -1,7 +1,7 @@
 """Converts age models of the original project, torch `.pth` files, into our format.
 
-The tensor names of the original are not documented, but its architecture is, so tensors are matched by their shapes and
-by the language model's own names after any prefix.
+The original's tensor names are undocumented, but its architecture is known. So the tensors of the head are matched by
+shape, and those of the language model by name after an arbitrary prefix.
 """
 
 import hashlib
@@ -35,8 +35,8 @@ _WAY = "1"  # incremented when a code change would convert the same file to anot
 def resolve_model(path: Path, settings: Settings) -> tuple[Path, Settings]:
     """The folder of the age model at `path`, and the settings with the model's cut-off age and maximum length.
 
-    A `.pth` file is converted first, with the values of the settings. Raises SettingsError when explicit settings
-    differ from the model's; ModelError when there is no usable model.
+    A `.pth` file is converted first; cut-off age and maximum length are then taken from the settings. Raises
+    SettingsError if explicit settings differ from the model's, ModelError if there is no usable model.
     """
     options, cache = settings.age, settings.folder("models")
     if path.exists() and not path.is_dir():
@@ -63,10 +63,10 @@ def resolve_model(path: Path, settings: Settings) -> tuple[Path, Settings]:
 
 
 def convert_legacy_model(path: Path, backbone: ModelSource, config: AgeConfig, root: Path, cache: Path) -> Path:
-    """Convert a `.pth` file to an age model in a folder below `root`, unless it exists; returns the folder.
+    """Convert a `.pth` file to an age model in a folder below `root`, unless already converted; returns the folder.
 
-    `backbone` is the language model that it was fine-tuned from, `config` has the values that the file lacks, and
-    `cache` is the folder of cached file hashes. The model's probabilities are not calibrated. Raises ModelError as
+    `backbone` is the language model that the model was fine-tuned from, `config` contains the values that the file
+    lacks, and `cache` is the folder of cached file hashes. The probabilities are not calibrated. Raises ModelError as
     `read_legacy_weights` does.
     """
     _check_file(path)
@@ -120,9 +120,10 @@ def read_legacy_weights(path: Path, backbone: ModelSource) -> LegacyModel:
 def match_tensors(
     file: str, found: Mapping[str, _Shape], wanted: Mapping[str, _Shape], backbone: str
 ) -> dict[str, str]:
-    """Map our tensor names to those in a file, by shapes.
+    """Map each tensor name of an `AgeModel` to a tensor name in a `.pth` file.
 
-    `wanted` are the tensors of an `AgeModel`. Raises ModelError naming the tensors that do not match.
+    `wanted` and `found` are the shapes by name, in the `AgeModel` and in the file. Raises ModelError naming the tensors
+    that do not match.
     """
     ours = {name.removeprefix("backbone."): name for name in wanted if name.startswith("backbone.")}
     needed = {name: full for name, full in ours.items() if not _is_unused(name)}

@@ -1,10 +1,10 @@
-"""A program of its own that reads a file of torch weights, which is a pickle, and writes them as safetensors.
+"""A separate program that converts torch weights, which are a pickle, to safetensors.
 
     python -I legacy_pth_reader.py weights.pth weights.safetensors
 
-Only tensors and plain containers are read (`weights_only`); whatever else the pickle asks for is refused before it
-runs. Still this is a parser of hostile bytes, so it has a process to itself with a limit on memory and time, and
-imports nothing of ours. It ends with 0, or with 3 and one line on standard error that says why not.
+Only tensors and plain containers are unpickled (`weights_only`); any other object is rejected without running code.
+Since the file is untrusted, it is still parsed in a separate process with limited memory and CPU time, and this program
+imports no other module of the package. Exit status 0, or 3 with one line on standard error with the reason.
 """
 
 import os
@@ -43,7 +43,7 @@ def main(source: str, target: str) -> None:
 
 
 def _state(content: Any) -> dict[str, Any]:
-    """The state dict in a file's content, also if it is nested in a training script's dictionary."""
+    """The state dict in an unpickled file, also if it is nested in the dictionary of a training checkpoint."""
     if not isinstance(content, dict):
         return {}
     named = {name: value for name, value in content.items() if isinstance(name, str)}

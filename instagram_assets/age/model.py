@@ -1,6 +1,6 @@
 """The age model as torch modules: a language model encodes each post, and a head classifies the mean of a user's posts.
 
-Importing this loads torch, so import it inside the function that needs it.
+Importing this module loads torch, so import it inside functions.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ CLS_LAYERS = 4
 
 
 class AgeHead(nn.Module):
-    """The classification head: from a user's vector to the logit of being at or above the cut-off age.
+    """The classification head: maps a user's vector to the logit of being at or above the cut-off age.
 
     For a language model of width 768: 3072 → 384 → GELU → 1. A logit is not yet a calibrated probability.
     """
@@ -25,7 +25,7 @@ class AgeHead(nn.Module):
         self.logit = nn.Linear(width // 2, 1)
 
     def forward(self, users: Tensor) -> Tensor:
-        """Users' vectors, float[n, 4 · width], to logits, float[n]."""
+        """The logits, float[n], of users' vectors, float[n, 4 · width]."""
         return self.logit(functional.gelu(self.hidden(users))).squeeze(-1)
 
 
@@ -38,9 +38,9 @@ class AgeModel(nn.Module):
         self.head = head or AgeHead(backbone.config.hidden_size)
 
     def forward(self, ids: Tensor, mask: Tensor, owners: Tensor, users: int) -> Tensor:
-        """Logits of `users` users, float[users], from posts of which post i is by user `owners[i]`.
+        """The logits of `users` users, float[users]; post i belongs to user `owners[i]`.
 
-        `ids` and `mask` are int[posts, tokens], padded on the right.
+        `ids` are the posts' token ids and `mask` the attention mask, int[posts, tokens], padded on the right.
         """
         return self.head(user_means(post_vectors(self, ids, mask), owners, users))
 
@@ -48,13 +48,13 @@ class AgeModel(nn.Module):
 def post_vectors(model: AgeModel, ids: Tensor, mask: Tensor) -> Tensor:
     """Post embeddings: the concatenated [CLS] vectors of the last four layers, float[posts, 4 · width].
 
-    The lowest of the four comes first. Posts are padded on the right, so that [CLS] stands at position 0.
+    The lowest of the four layers is first. Posts must be padded on the right, so that [CLS] is at position 0.
     """
     return cls_vectors(model.backbone, ids, mask)
 
 
 def cls_vectors(backbone: Any, ids: Tensor, mask: Tensor) -> Tensor:
-    """`post_vectors` of a language model alone."""
+    """The same vectors as `post_vectors`, for a language model without head."""
     states = backbone(input_ids=ids, attention_mask=mask, output_hidden_states=True).hidden_states
     return torch.cat([state[:, 0] for state in states[-CLS_LAYERS:]], dim=-1)
 

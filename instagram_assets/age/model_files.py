@@ -1,4 +1,4 @@
-"""Saving and loading of age models: a folder with language model and tokenizer as in transformers, and our own files.
+"""Saving and loading of age models: a folder with language model and tokenizer in transformers format, and more.
 
 `age_head.safetensors` contains the head, `age_config.json` the configuration, `README.md` the model card.
 """
@@ -36,9 +36,9 @@ POSITIVE = "age>=cutoff"
 class AgeConfig:
     """Configuration of an age model: cut-off age, calibration and origin.
 
-    `calibration` has a line per number of posts, ascending (`CalibrationByPosts`): the probability is
+    `calibration` has slope and intercept per number of posts, ascending (`CalibrationByPosts`): the probability is
     sigmoid(slope · logit + intercept). `model_name_or_path` is the language model that training started from, `purpose`
-    the declared use of the model.
+    the declared purpose of the model.
     """
 
     age_cutoff: int
@@ -59,7 +59,7 @@ class AgeModelSource:
 
     @property
     def label(self) -> str:
-        """The folder's name with the start of the fingerprint, as stored in tables."""
+        """The folder's name with the first digits of the fingerprint, as stored in tables."""
         return self.files.label
 
 
@@ -96,8 +96,9 @@ def save_age_model(
 ) -> None:
     """Write or replace the folder of an age model atomically; `card` is the text of its README.md.
 
-    `beside` are further files, by name; `is_ours` is that of `replace_folder`. Raises ModelError when the weights
-    contain NaN or infinity, and StorageError when the folder cannot be written or contains other files.
+    `beside` are contents of further files by name; `is_ours` says whether a file name belongs to an age model and so
+    can be overwritten, as for `replace_folder`. Raises ModelError if the weights contain NaN or infinity, StorageError
+    if the folder cannot be written or contains other files.
     """
     from safetensors.torch import save
 
@@ -123,7 +124,7 @@ def save_age_model(
 def find_age_model(folder: Path, cache: Path) -> AgeModelSource:
     """Verify the age model in a folder, without loading torch; `cache` is the folder of cached file hashes.
 
-    Raises ModelError when there is no model, when a file is missing or truncated, and when it could run code.
+    Raises ModelError if there is no model, if a file is missing or truncated, and if a file could run code when loaded.
     """
     if not folder.is_dir():
         raise ModelError(
@@ -152,10 +153,10 @@ def load_age_model(source: AgeModelSource, device: str = "auto", precision: str 
 
 
 def load_backbone(source: ModelSource) -> Backbone:
-    """Load a language model for training, each time from its files.
+    """Load a language model for training; not cached.
 
-    Raises ModelError for what is not a text encoder with a [CLS] token and at least four layers, and for weights that
-    are missing, NaN or infinite.
+    Raises ModelError if it is not a text encoder with a [CLS] token and at least four layers, or if weights are
+    missing, NaN or infinite.
     """
     with loading_errors(source):
         return _language_model(source)
@@ -220,7 +221,7 @@ def _language_model(source: ModelSource) -> Backbone:
 
 
 def _read_age_config(folder: Path) -> AgeConfig:
-    """Read `age_config.json`. Raises ModelError naming an invalid key."""
+    """Read `age_config.json`. Raises ModelError that names the invalid key."""
     content = read_config(folder, CONFIG)
 
     def checked(key: str, kinds: type | tuple[type, ...], fits: bool = True) -> Any:
@@ -245,7 +246,7 @@ def _read_age_config(folder: Path) -> AgeConfig:
 
 
 def _calibration_lines(content: list[Any]) -> tuple[PostLine, ...] | None:
-    """The calibration of `age_config.json`; None when it is none. Older folders have one slope and intercept."""
+    """Parse the calibration in `age_config.json`; None if invalid. Older models have one slope and intercept."""
     lines: list[Any] = content if all(isinstance(line, list) for line in content) else [[1, *content]]
     for line in lines:
         if len(line) != 3 or not all(isinstance(part, int | float) and math.isfinite(part) for part in line):

@@ -1,4 +1,4 @@
-"""The age model as configured by the settings: train, evaluate and save it, and predict shares of an audience."""
+"""The age model as configured by the settings: training, evaluation, saving, and prediction of an audience's share."""
 
 import shutil
 from collections.abc import Callable, Iterable, Iterator
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 
 class TrainingResult(NamedTuple):
-    """A trained model: its folder, whether it was trained now or before, and its report."""
+    """The result of `train_model`: the model's folder, whether it was trained now or reused, and its report."""
 
     folder: Path
     trained: bool
@@ -47,10 +47,10 @@ class TrainingResult(NamedTuple):
 
 
 class Predictions(NamedTuple):
-    """The rows of `age_predictions`, and the estimated share of these users at or above the cut-off age.
+    """The rows of `age_predictions` for an audience, and its estimated share at or above the cut-off age.
 
-    `forgotten` counts users that were left out because they were erased. `warnings` say what sets the audience apart
-    from the model's test users, `words` what a reader must know of the interval, by name.
+    `forgotten` counts users that were omitted because their data was erased on request. `warnings` describe differences
+    between the audience and the test users, `words` are texts to show with the interval, by heading.
     """
 
     table: pa.Table
@@ -71,7 +71,7 @@ class Predictions(NamedTuple):
 
     @property
     def numbers(self) -> dict[str, float]:
-        """The numbers to show for a run, by name; undefined ones are left out."""
+        """The metrics to show for a run, by name; undefined metrics are omitted."""
         accounts, below = self.table.num_rows, self.share.below
         found = {
             "accounts": accounts,
@@ -105,7 +105,7 @@ def check_enabled(settings: Settings) -> None:
 
 
 def model_folder(settings: Settings) -> Path:
-    """The folder of the configured age model, trained or not."""
+    """The configured folder of the age model; it does not need to exist yet."""
     return settings.folder("age") / settings.age.finetuned_model_name
 
 
@@ -119,11 +119,11 @@ def train_model(
 ) -> TrainingResult:
     """Train the age model on the configured users, options and language model, and save it in `folder`.
 
-    A model trained from the same inputs is reused: nothing is trained, and the test users are not evaluated again.
-    `posts` are rows of the lake's `posts`, for settings without a folder of texts; null: all of the lake. `folder` is
-    `model_folder` when null. `on_unused` is called with a line for each row and user that cannot be used, even when
-    that is an error, `on_data` with the training data, `on_progress` with progress lines. Raises SettingsError,
-    FileError, ModelError or TrainingDataError before any training, TrainingError when it cannot continue.
+    Idempotent: a model trained from the same inputs is reused without training or evaluation. `posts` are rows of the
+    lake's table `posts` (None: all), used if the settings name no folder of texts. `folder` defaults to `model_folder`.
+    `on_unused` is called with one message per unusable row and user, also before an error is raised, `on_data` with the
+    training data, `on_progress` with progress messages. Raises SettingsError, FileError, ModelError or
+    TrainingDataError before training starts, TrainingError if training cannot continue.
     """
     check_enabled(settings)
     options, folder = settings.age, (folder or model_folder(settings)).absolute()
@@ -160,12 +160,13 @@ def predict_users(
     folder: Path | None = None,
     labelled: Path | None = None,
 ) -> Predictions:
-    """Predict users by the model in `folder` (null: `model_folder`): a row of `age_predictions` each, and their share.
+    """Predict a row of `age_predictions` for each user, and the share of users at or above the cut-off age.
 
-    Erased users are left out. `labelled` is a CSV of users of this audience whose age is known (`username` and `age` or
-    `birth_year`), by whom the share is re-anchored (`labelled_audience`). `on_progress` is called with the number of
-    users done. Raises SettingsError when the age model is disabled or was trained for another cut-off age than
-    configured, ModelError when it is missing or damaged, FileError for `labelled`.
+    `folder` is the folder of the model and defaults to `model_folder`. Users whose data was erased on request are
+    omitted. `labelled` is a CSV of users of this audience with known age (`username` and `age` or `birth_year`), which
+    improves the estimated share (see `labelled_audience`). `on_progress` is called with the number of users done.
+    Raises SettingsError if the age model is disabled or was trained for another cut-off age, ModelError if it is
+    missing or damaged, FileError if `labelled` cannot be read.
     """
     from instagram_assets.age.model_files import find_age_model, load_age_model
     from instagram_assets.age.predict import predict
@@ -205,7 +206,7 @@ def predict_users(
 
 
 def _known_ages(path: Path, settings: Settings) -> dict[str, int]:
-    """The label (0 or 1) of each user of a CSV with ages, by name in lower case. Raises FileError."""
+    """The label (0 or 1) of each user in a CSV with ages, by username in lower case. Raises FileError."""
     table = read_labels(path, settings.age.age_cutoff, today(settings.zone).year, settings.ingest).table
     return dict(zip(table["username"].to_pylist(), table["label"].to_pylist(), strict=True))
 
@@ -218,7 +219,7 @@ def stored_report(settings: Settings) -> ModelReport | None:
 
 
 def _check_replaceable(folder: Path) -> None:
-    """Raise ModelError where a model cannot be saved, or would overwrite files that are not ours."""
+    """Raise ModelError if a model cannot be saved in `folder`, or would overwrite files of other programs."""
     there = next(path for path in (folder, *folder.parents) if path.exists())
     if not there.is_dir():
         raise ModelError(f"{there}: is a file, so no model can be kept there. Name a folder.")
@@ -249,7 +250,7 @@ def _train(
     folder: Path,
     on_progress: Callable[[str], None] | None,
 ) -> ModelReport:
-    """Train, evaluate and save, alone on this model; an interrupted training is resumed from its checkpoint."""
+    """Train, evaluate and save a model, holding its lock; an interrupted training resumes from its checkpoint."""
     from instagram_assets.age.holdout import predict_test_set
     from instagram_assets.age.trainer import train
 
@@ -267,7 +268,7 @@ def _train(
 
 
 def _describe_anew(folder: Path, report: ModelReport, settings: Settings) -> None:
-    """Update the model's stored purpose and abstention threshold; the weights stay."""
+    """Update the stored purpose and abstention threshold of a model; the weights are unchanged."""
     from instagram_assets.age.model_files import find_age_model, load_age_model
 
     loaded = load_age_model(find_age_model(folder, settings.folder("models")), "cpu", "fp32")

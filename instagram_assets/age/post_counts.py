@@ -1,8 +1,8 @@
-"""Numbers of posts at which the age model is calibrated, tested and compared, and samples of as many posts.
+"""Numbers of posts at which the age model is calibrated and evaluated, and random samples of so many posts.
 
-A mean over one post is far noisier than one over a hundred, so a line fitted on people with many posts makes those with
-few too sure. Hence every held-out user is also scored by 1, 3, 10, 30 and 100 of the posts, drawn at random, and an
-account of an audience is compared with test users by the same number of posts.
+A mean over one post is far noisier than one over a hundred, so a calibration fitted on users with many posts is
+overconfident for users with few. So every held-out user is also scored on random samples of 1, 3, 10, 30 and 100 posts,
+and an account of an audience is compared with test users scored on the same number of posts.
 """
 
 import hashlib
@@ -23,12 +23,12 @@ ENOUGH = 20
 
 
 def post_count_class(number: int) -> str:
-    """Which of `POST_COUNT_CLASSES` a user with this number of posts belongs to."""
+    """The class of `POST_COUNT_CLASSES` for a user with this number of posts."""
     return POST_COUNT_CLASSES[max(least for least in POST_COUNT_CLASSES if least <= max(number, 1))]
 
 
 def compared_count(number: int, counts: Sequence[int]) -> int | None:
-    """The largest of the ascending `counts` of posts that a user with this number has; None below the first.
+    """The largest of the ascending `counts` that is at most `number`, a user's number of posts; None if there is none.
 
     >>> [compared_count(number, (1, 3, 10)) for number in (0, 1, 9, 300)]
     [None, 1, 3, 10]
@@ -38,9 +38,9 @@ def compared_count(number: int, counts: Sequence[int]) -> int | None:
 
 
 def sample_texts(username: str, texts: Sequence[str], number: int) -> list[str]:
-    """A user's texts, or a random sample of `number` of them: the same each time, whoever else is asked about.
+    """A random sample of `number` of a user's texts, or all if there are fewer; deterministic for a username.
 
-    Drawn without replacement; the random numbers follow from the name.
+    The sample is without replacement, seeded by the username only, so it does not depend on other users.
     """
     if len(texts) <= number:
         return list(texts)
@@ -50,9 +50,9 @@ def sample_texts(username: str, texts: Sequence[str], number: int) -> list[str]:
 
 
 def counts_tested(sets: Iterable[tuple[ArrayLike, NDArray[np.float64]]]) -> tuple[int, ...]:
-    """Those of `POST_COUNTS` for which every set of users has enough of both labels.
+    """The numbers of `POST_COUNTS` for which every set has enough users of both labels with so many posts.
 
-    Each set has labels (0 or 1) and scores, float64[users, len(POST_COUNTS)], NaN where a user has fewer posts.
+    Each set has labels (0 or 1) and scores, float64[users, len(POST_COUNTS)], NaN if a user has fewer posts.
     """
     tested = list(POST_COUNTS)
     for labels, scores in sets:

@@ -1,4 +1,4 @@
-"""Predictions of the age model for each account: a calibrated probability, or the reason for none."""
+"""Predictions of the age model for each account: a calibrated probability, or the reason why there is none."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -30,7 +30,7 @@ _USER = 200
 
 
 def audience(accounts: Sequence[str], posts: pa.RecordBatchReader) -> Iterator[UserTexts]:
-    """The texts of each account once: first of those with posts, in the order of `posts`, then of the others.
+    """Yields the texts of each account: first accounts with posts, in the order of `posts`, then accounts without.
 
     `posts` must be grouped by account, as the lake returns them.
     """
@@ -43,7 +43,7 @@ def audience(accounts: Sequence[str], posts: pa.RecordBatchReader) -> Iterator[U
 
 
 def bounded_batches(users: Iterable[UserTexts]) -> Iterator[list[UserTexts]]:
-    """Split users into lists with about 20 million characters of text each."""
+    """Split users into batches with about 20 million characters of text each."""
     held, size = list[UserTexts](), 0
     for user in users:
         held.append(user)
@@ -64,7 +64,7 @@ def with_reasons(predictions: pa.Table, users: Sequence[UserTexts]) -> pa.Table:
 
 
 def _by_account(posts: pa.RecordBatchReader) -> Iterator[tuple[str, pa.RecordBatch]]:
-    """Runs of adjacent rows of one account in each batch."""
+    """Yields slices of record batches with adjacent rows of one account, with the account name."""
     for batch in posts:
         own = batch.select(AUTHOR_TEXT_COLUMNS)
         names = own["account"].to_pylist()
@@ -87,8 +87,8 @@ _READ_FOR_LANGUAGE = 200
 def predict(users: pa.Table, loaded: "LoadedAgeModel", on_progress: _OnProgress | None = None) -> pa.Table:
     """One row of `age_predictions` for each row of `users`, in their order.
 
-    `users` has `username` and `texts` (list<string>), for example from `age.labels`; null and blank texts are ignored.
-    Users without text are `skipped`, with the reason. `on_progress` is called with the number of posts done.
+    `users` has the columns `username` and `texts` (list<string>), as `age.labels` returns; null and blank texts are
+    ignored. Users without text are `skipped`, with the reason. `on_progress` is called with the number of posts done.
     """
     config = loaded.source.config
     by_posts = CalibrationByPosts(config.calibration)
@@ -125,7 +125,7 @@ def predict(users: pa.Table, loaded: "LoadedAgeModel", on_progress: _OnProgress 
 
 
 def visible_texts(users: pa.Table) -> Iterator[tuple[str, list[str]]]:
-    """Username and texts of each row (`username`, `texts`), without null and blank texts."""
+    """Yields username and texts of each row, without null and blank texts."""
     for name, some in zip(users["username"], users["texts"], strict=True):
         texts = (text.as_py() for text in some) if some.is_valid else iter(())
         yield name.as_py(), [text for text in texts if text is not None and is_visible(text)]
@@ -134,7 +134,10 @@ def visible_texts(users: pa.Table) -> Iterator[tuple[str, list[str]]]:
 def _with_samples(
     users: pa.Table, counts: Sequence[int], languages: deque[str | None]
 ) -> Iterator[tuple[str, list[str]]]:
-    """Each user twice: with all texts, and with a sample of the largest of `counts` that fits; see `post_counts`."""
+    """Yields each user twice: with all texts, and with a sample of `compared_count` texts.
+
+    Appends the language of each user's texts to `languages`.
+    """
     for name, texts in visible_texts(users):
         languages.append(detect_language("\n".join(texts[:_READ_FOR_LANGUAGE])))
         yield name, texts
@@ -151,7 +154,10 @@ def _logits(users: list[UserVector], loaded: "LoadedAgeModel") -> NDArray[np.flo
 
 
 def _judged(probability: float, compared: float, posts: int, abstain_below: float) -> dict[str, Any]:
-    """The columns derived from the probabilities by all posts and by the `posts` compared; null without text."""
+    """The columns derived from the probability over all posts and the probability `compared` over a sample of `posts`.
+
+    Without text or with a NaN they are null, with the reason.
+    """
     if posts and np.isfinite(probability) and np.isfinite(compared):
         abstained = max(probability, 1 - probability) < abstain_below
         return {

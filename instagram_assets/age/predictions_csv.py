@@ -1,4 +1,4 @@
-"""Predictions of the age model as CSV: a row per user, and beside it the share of all with its interval."""
+"""Predictions of the age model as CSV: one file with a row per user, and one with the audience's share and interval."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ from instagram_assets.storage.atomic import write_atomic
 
 
 def check_output_file(path: Path) -> None:
-    """Raise FileError where a file cannot be written because its path is a folder, or a parent is a file."""
+    """Raise FileError if a file cannot be written to `path`: the path is a folder, or a parent is a file."""
     if path.is_dir():
         raise FileError(str(path), "is a folder", f"Name the file to write, such as {path / 'predictions.csv'}")
     above = next(folder for folder in path.absolute().parents if folder.exists())
@@ -25,7 +25,7 @@ def check_output_file(path: Path) -> None:
 def write_predictions_csv(
     predictions: pa.Table, path: Path, age_cutoff: int, *, spreadsheet_safe: bool = False
 ) -> None:
-    """Write a table of `age_predictions` as CSV, replacing an old file atomically.
+    """Write a table of `age_predictions` as CSV, replacing an existing file atomically.
 
     The first two columns are those of bumc_instascraping, `Username` and `Age is equal to or greater than 21` (or
     whatever the cut-off is): `1`, `0`, or empty where the model abstained. The columns of `age_predictions` follow.
@@ -42,10 +42,10 @@ def write_predictions_csv(
 def write_share_csv(
     found: AudienceShare, predictions: Path, age_cutoff: int, *, spreadsheet_safe: bool = False
 ) -> Path:
-    """Write the share of an audience, on both sides of the cut-off, beside its predictions; returns the file.
+    """Write the shares of an audience above and below the cut-off to a CSV beside its predictions; returns the path.
 
-    The file has the name of the predictions with `_share`. Columns: `people`, `share` (empty where no single number can
-    be told), `low` and `high` of the 95 % interval, `accounts`, `assumes`, `note`, `warnings`, `by_known_ages`.
+    The file has the name of the predictions with `_share`. Columns: `people`, `share` (empty if there is no point
+    estimate), `low` and `high` of the 95 % interval, `accounts`, `assumes`, `note`, `warnings`, `by_known_ages`.
     """
     path = predictions.with_name(f"{predictions.stem}_share{predictions.suffix or '.csv'}")
     rows: list[Sequence[Any]] = [

@@ -2,7 +2,8 @@
 
 The correction is that of Rogan and Gladen (1978, doi:10.1093/oxfordjournals.aje.a112510) and of Forman's adjusted count
 (2008, doi:10.1007/s10618-008-0097-y), on mean probabilities (Bella et al. 2010, doi:10.1109/ICDM.2010.75), for accounts
-and test users by the same number of posts. It holds under label shift: people of one label write alike in both groups.
+and test users scored on the same number of posts. It assumes label shift: given the label, the score distribution is
+the same in audience and test set.
 """
 
 from collections.abc import Sequence
@@ -38,8 +39,8 @@ _REMEDY = "Label more people, or set a larger INSTAGRAM_ASSETS_AGE__TEST_SHARE"
 class Prevalence:
     """The estimated share of people at or above the cut-off, with its 95 % interval.
 
-    `uncorrected` is the mean probability. `share` is None where no single number can be told; `note` says why. The
-    interval holds only where what it `assumes` is so.
+    `uncorrected` is the mean probability. `share` is None if there is no reliable point estimate, for the reason in
+    `note`. The interval is valid only under the assumption stated in `assumes`.
     """
 
     share: float | None
@@ -66,7 +67,7 @@ class Prevalence:
 
 
 def too_few(test_users: int, positives: int) -> str:
-    """A warning if the test set has too few users of a label; empty when there are enough."""
+    """A warning if the test set has too few users of one label; empty if there are enough."""
     if min(positives, test_users - positives) >= FEWEST:
         return ""
     return (
@@ -80,10 +81,10 @@ def prevalence(
 ) -> Prevalence:
     """Estimate the share of label 1 in a population of which the accounts with `scores` (0 to 1) are a sample.
 
-    `held_out` has the scores of users of known `labels` (0 or 1), float64[users, numbers of posts], NaN where a user
-    has fewer posts, and `columns` the column that each account is to be compared with; one column may be a list. They
-    must be users who neither trained nor calibrated the model. The interval inverts the test of each share (Fieller
-    1954), so it also holds where the two labels are hard to tell apart.
+    `held_out` has the scores of test users with known `labels` (0 or 1), float64[users, post counts], NaN if a user has
+    fewer posts; a single column can be one-dimensional. `columns` is the column that each account is compared with. The
+    test users must not have been used for training or calibration. The interval is a Fieller interval (1954), the set
+    of all shares that a test does not reject, so it is also valid if the scores hardly separate the labels.
 
     >>> prevalence([0.8] * 50 + [0.2] * 50, [0] * 40 + [1] * 40, [0.2] * 40 + [0.8] * 40).share
     0.5
@@ -116,14 +117,14 @@ def prevalence(
 
 
 def or_interval_alone(found: Prevalence) -> Prevalence:
-    """The estimate without a single share where the interval is so long that one would mislead."""
+    """The estimate, without its point estimate if the interval is too wide for one."""
     if found.high - found.low <= WIDEST:
         return found
     return replace(found, share=None, note="the data leave nearly every share possible")
 
 
 def wilson(share: float, n: float) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share of `n` people, not necessarily a whole number; with Student's t for few."""
+    """Wilson's 95 % interval of a share for sample size `n` (can be fractional), with Student's t quantile."""
     from scipy.stats import t
 
     z2 = float(t.ppf(0.975, max(n - 1, 2))) ** 2
@@ -132,7 +133,7 @@ def wilson(share: float, n: float) -> tuple[float, float]:
 
 
 def unknown(probabilities: ArrayLike, note: str) -> Prevalence:
-    """An unknown share with the interval 0 to 1, for the reason `note`, or because there are no probabilities."""
+    """An unknown share with the interval 0 to 1; `note` is the reason, unless there are no probabilities."""
     scores = np.asarray(probabilities, dtype=np.float64)
     if not len(scores):
         return Prevalence(None, 0.0, 1.0, None, 0, "no account has a probability")
@@ -140,10 +141,10 @@ def unknown(probabilities: ArrayLike, note: str) -> Prevalence:
 
 
 class _Class(NamedTuple):
-    """Held-out users of one label: mean and variance of their scores, and each one's score less the mean, 0 for NaN.
+    """Held-out users of one label: mean and variance of their scores, and deviations from the mean (0 for NaN).
 
-    The variance has two pseudo-observations added, 0 and 1: a few users without an error do not prove that errors never
-    occur (Agresti and Coull 1998 add the same).
+    The variance includes two pseudo-observations, 0 and 1, as in Agresti and Coull 1998: without them, a few users
+    without errors would give variance 0.
     """
 
     mean: float
@@ -160,7 +161,7 @@ class _Class(NamedTuple):
 
 
 class _Group(NamedTuple):
-    """Accounts compared by one number of posts: their mean score and number, and the held-out users of each label."""
+    """Accounts compared at one number of posts: mean score, number of accounts, held-out users of each label."""
 
     mean: float
     n: int
@@ -177,7 +178,7 @@ class _Group(NamedTuple):
 
     @property
     def is_clear(self) -> bool:
-        """Whether the model clearly gives the label 1 higher scores than the label 0 by this number of posts."""
+        """Whether users of label 1 have significantly higher scores than those of label 0 at this number of posts."""
         if min(self.zero.n, self.one.n) == 0:
             return False
         error = self.zero.variance / self.zero.n + self.one.variance / self.one.n
@@ -187,8 +188,8 @@ class _Group(NamedTuple):
 def _estimate(groups: Sequence[_Group], labels: NDArray[np.int64]) -> tuple[float, float, float] | None:
     """The share, and the limits of its interval; None when no share from 0 to 1 is consistent with the scores.
 
-    Every group has its own share, and the groups count by their accounts. The interval holds the shares π with
-    (share - π)² ≤ z² variance(π), of which both sides are quadratic in π.
+    The shares of the groups are averaged, weighted by number of accounts. The interval contains the shares π with
+    (share - π)² ≤ z² variance(π); both sides are quadratic in π.
     """
     total = sum(group.n for group in groups)
     weights = [group.n / total / group.gap for group in groups]
@@ -213,7 +214,7 @@ def _estimate(groups: Sequence[_Group], labels: NDArray[np.int64]) -> tuple[floa
 
 
 def _variance_of_means(weights: Sequence[float], classes: Sequence[_Class]) -> float:
-    """Variance of Σ weight × mean over the same held-out users, whose scores by more and fewer posts go together."""
+    """Variance of Σ weight × class mean; the means are correlated, since they are over the same held-out users."""
     together = sum(weight / own.n * own.deviations for weight, own in zip(weights, classes, strict=True))
     spread = float(np.square(together).sum())
     extra = sum(

@@ -1,8 +1,8 @@
-"""The split of labelled users into four sets: no user and no text in more than one.
+"""The split of labelled users into four sets without shared users or shared texts.
 
-The model is trained on `train`; `validation` chooses the best epoch, `calibration` turns logits into probabilities, and
-`test` evaluates. Users that choose an epoch must not calibrate it too: it was chosen because it suits them, so their
-logits look better than those of others (Cawley and Talbot 2010, JMLR 11: 2079-2107).
+`train` is for training, `validation` for selecting the best epoch, `calibration` for Platt scaling, `test` for
+evaluation. Validation users are not used for calibration: the epoch was selected for them, so their logits are
+optimistically biased (Cawley and Talbot 2010, JMLR 11: 2079-2107).
 """
 
 import hashlib
@@ -23,10 +23,11 @@ PARTS: tuple[SplitPart, ...] = ("test", "calibration", "validation", "train")
 
 
 class Split(NamedTuple):
-    """The set of each user, their texts, and what was removed.
+    """The set of each user, the users with their texts, and which texts were removed.
 
-    `people` has the columns of `LABELLED_SCHEMA`, without texts that also occur in an earlier one of `PARTS`; `parts`
-    maps each username to its set; `shared` counts the removed texts, and `emptied` are the users left without any.
+    `people` has the columns of `LABELLED_SCHEMA`, without texts that also occur in an earlier set (in the order of
+    `PARTS`). `parts` maps each username to its set, `shared` counts the removed texts, and `emptied` lists the users
+    without remaining texts.
     """
 
     people: pa.Table
@@ -38,10 +39,10 @@ class Split(NamedTuple):
 def split_users(labelled: pa.Table, seed: int, validation_share: float, test_share: float) -> Split:
     """Stratified random split of users (the columns of `LABELLED_SCHEMA`), with both labels in each set.
 
-    Half of `validation_share` are the validation set, half the calibration set.
+    Half of `validation_share` is the validation set, the other half the calibration set.
 
-    The split depends on seed and usernames, not on the order of rows, and adding users changes it little. Raises
-    TrainingDataError when a label has too few users.
+    The split is deterministic for seed and usernames, independent of the order of rows, and nearly stable if users are
+    added. Raises TrainingDataError when a label has too few users.
     """
     names, labels = labelled["username"].to_pylist(), labelled["label"].to_pylist()
     parts: dict[str, SplitPart] = {}
@@ -91,7 +92,10 @@ def _check_parts(split: Split) -> None:
 
 
 def _without_shared_texts(labelled: pa.Table, parts: list[SplitPart]) -> tuple[pa.Table, int]:
-    """Users with each text only in the first of `PARTS` that it occurs in, and the number of texts removed."""
+    """The users, with each text kept only in the first set (in the order of `PARTS`) that contains it.
+
+    Returns the table and the number of removed texts. `parts` is the set of each row.
+    """
     texts: list[list[str]] = labelled["texts"].to_pylist()
     keys = [[_normalised(text) for text in own] for own in texts]
     first_part: dict[str, int] = {}
@@ -109,5 +113,5 @@ def _without_shared_texts(labelled: pa.Table, parts: list[SplitPart]) -> tuple[p
 
 
 def _normalised(text: str) -> str:
-    """The text case-folded, with runs of white space as one space: the key by which texts are compared."""
+    """The comparison key of a text: case-folded, with runs of white space replaced by one space."""
     return " ".join(text.casefold().split())

@@ -16,7 +16,7 @@ _BinaryLabels = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Share:
-    """How many of n, as a share with its 95 % interval; the share of none is None, and may be anything."""
+    """A proportion of `n` cases with its 95 % interval; for `n` = 0 the share is None and the interval 0 to 1."""
 
     share: float | None
     low: float
@@ -26,7 +26,7 @@ class Share:
 
 @dataclass(frozen=True)
 class Bin:
-    """Users with similar probabilities: what was predicted on average, and what share really has label 1."""
+    """A calibration bin: mean predicted probability of its users, and their observed share of label 1."""
 
     predicted: float
     observed: Share
@@ -34,7 +34,7 @@ class Bin:
 
 @dataclass(frozen=True)
 class Abstention:
-    """What is left when too uncertain users get no label: the share that gets one, and how often it is right."""
+    """Performance if users with probability below `below` get no label: share of labelled users, and their accuracy."""
 
     below: float
     coverage: Share
@@ -43,7 +43,7 @@ class Abstention:
 
 @dataclass(frozen=True)
 class GroupMetrics:
-    """One group of users, such as those who write Korean."""
+    """Metrics of one group of users, such as those who write Korean; `predicted` is their mean probability."""
 
     name: str
     positives: int
@@ -54,7 +54,7 @@ class GroupMetrics:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """All measures of one set of predictions.
+    """All metrics of one set of predictions.
 
     `confusion` is [[true 0 said 0, true 0 said 1], [true 1 said 0, true 1 said 1]]. `slope` and `intercept` are those
     of the logistic regression of the label on the predicted log-odds (Cox 1958): 1 and 0 when well calibrated; None
@@ -82,10 +82,10 @@ def evaluate(
     groups: Mapping[str, Sequence[str]] | None = None,
     abstain_below: float = 0.5,
 ) -> Evaluation:
-    """All metrics for the labels (0 or 1) and probabilities of the same users, at least one.
+    """Compute all metrics from labels (0 or 1) and predicted probabilities of at least one user.
 
-    `groups` maps each way of grouping to the group of each user. Raises ValueError for lists of different lengths, no
-    users, and invalid labels or probabilities.
+    `groups` maps each grouping criterion (such as language) to the group name of each user. Raises ValueError for lists
+    of different lengths, no users, and invalid labels or probabilities.
     """
     from sklearn.metrics import brier_score_loss, confusion_matrix
 
@@ -115,14 +115,14 @@ def evaluate(
 
 
 def share(count: int, n: int) -> Share:
-    """`count` of `n` as a share with Wilson's 95 % interval, which holds for few users as well."""
+    """The proportion `count` / `n` with Wilson's 95 % interval, which is valid for small `n` too."""
     return Share(count / n if n else None, *wilson_interval(count, n), n)
 
 
 def wilson_interval(count: int, n: int) -> tuple[float, float]:
     """Wilson's 95 % confidence interval of the share `count` of `n` (1927, doi:10.1080/01621459.1927.10502953).
 
-    It also holds for small `n`; for `n` = 0 it is (0, 1).
+    It is valid for small `n` too; for `n` = 0 it is (0, 1).
 
     >>> wilson_interval(0, 0)
     (0.0, 1.0)
@@ -136,7 +136,7 @@ def wilson_interval(count: int, n: int) -> tuple[float, float]:
 
 
 def auc(labels: ArrayLike, scores: ArrayLike) -> float | None:
-    """Area under the ROC curve: the share of pairs in which label 1 has the higher score; ties count half."""
+    """Area under the ROC curve, ties counted half; None for a single class."""
     from sklearn.metrics import roc_auc_score
 
     y = np.asarray(labels)
@@ -144,7 +144,7 @@ def auc(labels: ArrayLike, scores: ArrayLike) -> float | None:
 
 
 def calibration_line(labels: ArrayLike, probabilities: ArrayLike) -> tuple[float | None, float | None]:
-    """Slope and intercept of the label on the predicted log-odds; None, None where they are undefined."""
+    """Slope and intercept of the logistic regression of labels on predicted log-odds; None, None if undefined."""
     y, x = np.asarray(labels, dtype=np.float64), log_odds(probabilities)
     ones, zeros = x[y == 1], x[y == 0]
     if not len(ones) or not len(zeros) or float(np.ptp(x)) < 1e-9:
@@ -155,7 +155,7 @@ def calibration_line(labels: ArrayLike, probabilities: ArrayLike) -> tuple[float
 
 
 def calibration_bins(labels: ArrayLike, probabilities: ArrayLike) -> list[Bin]:
-    """Up to ten bins of equal size by ascending probability, with at least ten users each where there are enough."""
+    """Up to ten calibration bins of equal size, by ascending probability, with at least ten users each if possible."""
     y, p = _checked(labels, probabilities)
     order = np.argsort(p, kind="stable")
     number = max(1, min(_MOST_BINS, len(y) // _USERS_PER_BIN))
@@ -163,12 +163,12 @@ def calibration_bins(labels: ArrayLike, probabilities: ArrayLike) -> list[Bin]:
 
 
 def is_confident(probabilities: Floats, abstain_below: float) -> NDArray[np.bool_]:
-    """Which users get a label: the more likely class has at least the probability `abstain_below`."""
+    """A mask of the users that get a label: their more likely class has at least the probability `abstain_below`."""
     return np.maximum(probabilities, 1 - probabilities) >= abstain_below
 
 
 def _grouped(y: _BinaryLabels, p: Floats, right: NDArray[np.bool_], members: Sequence[str]) -> list[GroupMetrics]:
-    """Metrics by group, sorted by group name, those that begin with a number first."""
+    """Metrics of each group, sorted by `_natural` name order; `right` marks correct predictions."""
     if len(members) != len(y):
         raise ValueError(f"{len(members)} users have a group, {len(y)} a label")
     names = np.asarray(members)

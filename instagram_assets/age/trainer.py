@@ -1,4 +1,4 @@
-"""Training of the age model: from labelled users and texts to weights and a training history."""
+"""Training of the age model: turns labelled users and texts into weights and a training history."""
 
 import hashlib
 import json
@@ -50,8 +50,8 @@ _DEFINITION = "age-training-1"
 class TrainedModel:
     """A trained age model in evaluation mode, with its training history.
 
-    `best` is the index in `history` of the epoch whose weights these are. `logits`, float32[users], are those of the
-    validation users `names` with all their posts, as in predictions, by which it was chosen; `labels` are 0 or 1.
+    `best` is the index in `history` of the epoch with these weights. `logits`, float32[users], are the logits of the
+    validation users `names` over all of their posts, by which the epoch was chosen; `labels` are their labels, 0 or 1.
     `positive_weight` is the loss weight of label 1. `fingerprint` identifies everything that determines the weights.
     """
 
@@ -76,11 +76,11 @@ def train(
     *,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
 ) -> TrainedModel:
-    """Train the age model on the users (username, label, texts) that `parts` assigns to "train".
+    """Train the age model on the users that `parts` assigns to "train"; `people` has username, label and texts.
 
-    Those in "validation" are used for early stopping, other users not at all. Post vectors and checkpoints are cached
+    Users in "validation" are used for early stopping, other users not at all. Post vectors and checkpoints are stored
     below `folder`: an interrupted training resumes, with bit-identical weights on the same CPU with the same number of
-    threads, and a finished one is only loaded. `on_progress` is called with a line every `print_step` steps.
+    threads, and a finished training is only loaded. `on_progress` is called with a message every `print_step` steps.
 
     Raises TrainingDataError when one label has no users, TrainingError when the loss is NaN or infinite, SettingsError,
     ModelError, and StorageError when the disk cannot be written.
@@ -184,7 +184,10 @@ def _loss(positive_weight: float, device: "torch.device") -> LossFunction:
 def _fingerprint(
     texts: pa.Array, users: Mapping[str, LabelledUsers], backbone: ModelSource, options: AgeSettings, place: str
 ) -> str:
-    """SHA-256 (hex) over everything that determines the weights: users, texts, settings, language model, precision."""
+    """SHA-256 (hex) over all inputs that determine the weights: users, texts, settings, language model, `place`.
+
+    `place` is the device with the precision.
+    """
     settings = weight_options(options)
     whole = hashlib.sha256(json.dumps([_DEFINITION, backbone.fingerprint, settings, place], sort_keys=True).encode())
     for text in texts.to_pylist():
@@ -197,13 +200,13 @@ def _fingerprint(
 
 
 def _where_it_stands(folder: Path, training: str) -> tuple[TrainingState, int]:
-    """The state of the last checkpoint, or the initial one, and the checkpoint's number."""
+    """The training state of the last checkpoint and its number; without a checkpoint the initial state and 0."""
     found = load_checkpoint(folder, training)
     return (TrainingState.of(found.facts, found.tensors), found.number) if found else (TrainingState(), 0)
 
 
 def _keeper(folder: Path, training: str, state: TrainingState, number: int, seconds: float) -> Callable[[bool], None]:
-    """A function that writes a checkpoint of `state`: always when called with true, else at intervals of `seconds`."""
+    """A function that writes a checkpoint of `state`: always if called with True, else every `seconds` seconds."""
     last = time.monotonic()
 
     def keep(now: bool) -> None:

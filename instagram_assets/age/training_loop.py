@@ -1,7 +1,7 @@
 """The training loop: epochs with early stopping on the validation users, which resumes exactly after an interruption.
 
-All random choices of a step follow from the seed and the step's index. So weights, the optimiser's moments and the
-position are the whole state, and resuming from them gives bit-identical weights on the same machine.
+The random numbers of a step depend only on the seed and the step's index. So weights, optimiser moments and position
+are the complete state, and a resumed training gives bit-identical weights on the same machine.
 """
 
 import math
@@ -25,7 +25,7 @@ MAX_GRAD_NORM = 1.0
 
 
 class Epoch(NamedTuple):
-    """Metrics of one epoch: mean losses per user, with classes weighted equally, and the validation AUC."""
+    """Metrics of one epoch: validation AUC, and mean losses per user with classes weighted equally."""
 
     stage: str
     epoch: int
@@ -35,7 +35,7 @@ class Epoch(NamedTuple):
 
 
 class TrainingProgress(NamedTuple):
-    """Position of a training (counted from 1), and `loss`, the mean over the users seen in this epoch."""
+    """Progress of a training: stage, epoch and step (from 1), and mean loss over this epoch's users so far."""
 
     stage: str
     epoch: int
@@ -52,8 +52,8 @@ class TrainingProgress(NamedTuple):
 class TrainingStage:
     """One training stage: its trainable parameters by name, in groups with one learning rate each.
 
-    `learn(users, epoch)` adds the gradient of the mean loss of these training users, and returns that loss.
-    `judge()` gives the logits of all validation users, float32 on the CPU.
+    `learn(users, epoch)` adds the gradient of the mean loss of the training users with these indices, and returns that
+    loss. `judge()` returns the logits of all validation users, float32 on the CPU.
     """
 
     name: str
@@ -68,7 +68,7 @@ class TrainingStage:
 
 
 class TrainingPlan(NamedTuple):
-    """Options of all stages; `loss` is the mean loss of logits against the validation users' labels."""
+    """Options shared by all stages; `loss` computes the mean loss of logits against the validation users' labels."""
 
     users: int
     users_per_step: int
@@ -81,10 +81,12 @@ class TrainingPlan(NamedTuple):
 
 @dataclass
 class TrainingState:
-    """State of a training with tensors: weights in `best/` and `now/`, optimiser moments in `moments/`, `logits`.
+    """The complete state of a training, as saved in checkpoints.
 
-    `stage` is the number of the current stage, `best` the index in `history` of the best epoch so far, `waited` the
-    number of epochs since then, `loss` the sum over the users seen in this epoch. Tensors may be shared, not copied.
+    `tensors` has the best and current weights below `best/` and `now/`, optimiser moments below `moments/`, and
+    validation `logits`. `stage` is the number of the current stage, `best` the index in `history` of the best epoch so
+    far, `waited` the number of epochs since then, `loss` the sum over this epoch's users so far. Tensors can be shared
+    with the model instead of copied.
     """
 
     stage: int = 0
@@ -97,12 +99,12 @@ class TrainingState:
     tensors: "dict[str, Tensor]" = field(default_factory=dict[str, Any])
 
     def facts(self) -> dict[str, Any]:
-        """The state without the tensors, JSON-serialisable."""
+        """The state without tensors, as JSON-serialisable values."""
         return {name: value for name, value in vars(self).items() if name != "tensors"}
 
     @staticmethod
     def of(facts: Mapping[str, Any], tensors: "dict[str, Tensor]") -> "TrainingState":
-        """The state restored from `facts` and tensors."""
+        """Restore a state from the values of `facts` and the tensors."""
         numbers = {name: value for name, value in facts.items() if name != "history"}
         return TrainingState(**numbers, history=[Epoch(*epoch) for epoch in facts["history"]], tensors=tensors)
 
@@ -119,11 +121,11 @@ def train_stage(
     keep: Callable[[bool], None],
     tell: Callable[[TrainingProgress], None],
 ) -> None:
-    """Train one stage from `state` to its end, and leave the best weights in the parameters.
+    """Train one stage from `state` to its end; afterwards the parameters have the best weights.
 
-    The best epoch of all stages has the highest AUC on the validation users, and among equals the lowest loss. `keep`
-    is called whenever the state can be saved, with true at the end of an epoch. Raises TrainingError when a loss or a
-    gradient is NaN or infinite.
+    The best epoch of all stages has the highest validation AUC, for ties the lowest validation loss. `keep` is called
+    whenever the state can be saved as a checkpoint, with True at the end of an epoch; `tell` is called with the
+    progress. Raises TrainingError when a loss or a gradient is NaN or infinite.
     """
     import torch
 
@@ -155,7 +157,7 @@ def train_stage(
 
 
 def copy_weights(weights: "Mapping[str, Tensor]", parameters: "Mapping[str, Tensor]") -> None:
-    """Copy weights into the parameters of the same names; other parameters stay unchanged."""
+    """Copy weights into the parameters of the same names; other parameters are unchanged."""
     import torch
 
     with torch.no_grad():
@@ -167,7 +169,7 @@ def copy_weights(weights: "Mapping[str, Tensor]", parameters: "Mapping[str, Tens
 def _step(
     stage: TrainingStage, optimizer: "torch.optim.Optimizer", users: NDArray[np.int64], state: TrainingState
 ) -> float:
-    """One optimiser step; returns the users' mean loss before it."""
+    """One optimiser step on the users with these indices; returns their mean loss before the step."""
     from torch.nn.utils import clip_grad_norm_
 
     optimizer.zero_grad()
@@ -184,7 +186,7 @@ def _step(
 
 
 def _judge(stage: TrainingStage, plan: TrainingPlan, state: TrainingState) -> None:
-    """Evaluate the finished epoch, add it to the history, and store its weights if it is the best."""
+    """Evaluate a finished epoch on the validation users, add it to the history, and store its weights if best."""
     import torch
     from sklearn.metrics import roc_auc_score
 
@@ -230,5 +232,5 @@ def _moments(stage: TrainingStage, optimizer: "torch.optim.Optimizer") -> "list[
 
 
 def _number(place: tuple[int, ...]) -> int:
-    """A seed for torch derived from several numbers."""
+    """A torch seed derived from seed, stage, epoch and step numbers."""
     return int(np.random.SeedSequence(place).generate_state(1, np.uint64)[0])

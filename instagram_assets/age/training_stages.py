@@ -44,7 +44,7 @@ def head_stage(
     loss: LossFunction,
     options: AgeSettings,
 ) -> TrainingStage:
-    """Stage 1 trains the head, on mean vectors of training and validation users: float32[users, 4 · width]."""
+    """Stage 1 trains only the head, on the users' mean vectors `train` and `validation`: float32[users, 4 · width]."""
     import torch
 
     device = next(model.head.parameters()).device
@@ -77,7 +77,7 @@ def fine_tuning_stage(
     """Stage 2 fine-tunes the last `trained_layers` layers of the language model together with the head.
 
     Matrix products are computed in `dtype`, weights and sums are float32. Lower layers are frozen, in evaluation mode.
-    Memory holds the activations of about `tokens_at_once` tokens. Raises ModelError when the language model's layers
+    Memory holds the activations of about `tokens_at_once` tokens. Raises ModelError if the layers of the language model
     cannot be identified.
     """
     import torch
@@ -118,7 +118,7 @@ def fine_tuning_stage(
 def top_layers(backbone: Any, count: int) -> list[Any]:
     """The last `count` layers of a language model, or all of them when it has fewer.
 
-    Raises ModelError when they cannot be identified.
+    Raises ModelError if the layers cannot be identified.
     """
     from torch.nn import ModuleList
 
@@ -133,7 +133,7 @@ def top_layers(backbone: Any, count: int) -> list[Any]:
 
 
 class _Learner:
-    """The age model during fine-tuning: users' posts to logits, with gradients for the top layers."""
+    """The age model during fine-tuning: computes users' logits from posts, with gradients for the top layers."""
 
     def __init__(
         self,
@@ -154,8 +154,8 @@ class _Learner:
     def logits(self, group: UserGroup) -> "Tensor":
         """The logits of a group's users, from their posts' mean vectors: float32[users].
 
-        Each distinct post is computed once. Activations of a group with more tokens than the memory limit are
-        recomputed in the backward pass (gradient checkpointing, Chen et al. 2016, arXiv 1604.06174).
+        Each distinct post is encoded once. Activations of a group with more tokens than the memory limit are recomputed
+        in the backward pass (gradient checkpointing, Chen et al. 2016, arXiv 1604.06174).
         """
         import torch
         from torch.utils.checkpoint import checkpoint

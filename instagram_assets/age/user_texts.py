@@ -1,4 +1,4 @@
-"""User texts: the texts of each account, from posts, or from a folder with one file per user."""
+"""The texts of each account, from the table `posts` or from a folder with one file per user."""
 
 import re
 from collections import Counter, defaultdict
@@ -38,7 +38,7 @@ _BATCH = 10_000_000
 
 
 class UserTexts(NamedTuple):
-    """One account: its texts, the number of posts without text, and the reason for missing texts or read errors."""
+    """An account with its texts, the number of posts without text, and the reason for missing texts or read errors."""
 
     username: str
     texts: list[str]
@@ -47,7 +47,7 @@ class UserTexts(NamedTuple):
 
 
 def normalised_text(value: object) -> str | None:
-    """A post's text in NFC, stripped of white space; null when it contains no letter or digit, such as emojis only."""
+    """A post's text in NFC without surrounding white space; None if it has no letter or digit, such as only emojis."""
     try:
         text = (field_values.parse_text(value, "text", []) or "").strip()
     except RecordError:
@@ -70,8 +70,8 @@ def user_texts(
 def texts_of_posts(posts: pa.Table | pa.RecordBatchReader) -> pa.Table:
     """The texts of each account's own posts (a table of `posts`), in the order in which accounts first appear.
 
-    Posts in a timeline by another author, as in collaborations, do not count; an unknown owner counts as the account.
-    Returns the columns of `USER_TEXTS`.
+    Posts by another owner in an account's timeline, such as collaborations, are ignored; posts of unknown owner are
+    used. Returns the columns of `USER_TEXTS`.
     """
     captions: dict[str, list[str | None]] = defaultdict(list)
     by_others: Counter[str] = Counter()
@@ -88,12 +88,12 @@ def texts_of_posts(posts: pa.Table | pa.RecordBatchReader) -> pa.Table:
 
 
 def texts_table(users: Iterable[UserTexts]) -> pa.Table:
-    """Accounts as a table with the columns of `USER_TEXTS`."""
+    """Converts accounts to a table with the columns of `USER_TEXTS`."""
     return pa.Table.from_batches(_batches(users), USER_TEXTS)
 
 
 def _batches(users: Iterable[UserTexts]) -> Iterator[pa.RecordBatch]:
-    """Batches with a bounded amount of text: a list of strings cannot hold more than 2 GiB."""
+    """Yields batches of limited text size: an Arrow list<string> array holds at most 2 GiB."""
     held, size = list[UserTexts](), 0
     for user in users:
         held.append(user)
@@ -127,7 +127,7 @@ _REMEDY = "None of this file can be used: give texts or posts"
 
 
 class _Caption(NamedTuple):
-    """A post's text as received, its author if known, and an error where the record is not a post."""
+    """A post's text as received, its owner if known, and an error message if the record is not a post."""
 
     text: object
     owner: object = None
@@ -136,9 +136,9 @@ class _Caption(NamedTuple):
 
 @dataclass
 class UserTextFolder:
-    """The contents of a folder: the files of each user, and the texts of posts by their owner.
+    """The contents of a folder: the files of each user, and the post texts of each owner named in other files.
 
-    `passed` counts ignored entries by kind, `.txt` or `folder`.
+    `passed` counts ignored entries by type, such as `.txt` or `folder`.
     """
 
     limits: IngestSettings
@@ -148,11 +148,11 @@ class UserTextFolder:
 
     @property
     def names(self) -> list[str]:
-        """The users, sorted."""
+        """The usernames, sorted."""
         return sorted({*self.files, *self.posts})
 
     def users(self, usernames: Collection[str] | None = None) -> Iterator[UserTexts]:
-        """The texts of each user, one at a time, sorted by name or in the order of `usernames`."""
+        """Yields the texts of each user, sorted by name, or of `usernames` in their order."""
         for username in self.names if usernames is None else usernames:
             yield _user(username, self.files.get(username, []), self.posts.get(username, []), self.limits)
 
@@ -176,13 +176,13 @@ def users_of_folder(
 
 
 def scan_user_folder(folder: Path, limits: IngestSettings | None = None) -> UserTextFolder:
-    """List the user files of a folder. Raises FileError when there is no file in it that may be read.
+    """List the user files of a folder. Raises FileError if it contains no readable user file.
 
-    A user's files are `name.csv` with a column `text` or `caption`, and `name.json`: a list of texts or of posts of
-    any format that `ingest` knows, an object with a list `texts`, or the source's `edge_owner_to_timeline_media`.
-    The name may begin with @; its case does not matter. Both kinds may be packed with gzip or xz. Posts in a file
-    whose name can be no account's, in one that Instaloader or gallery-dl wrote of a post, and in one of an archive that
-    Instagram gave a person, are their owners'.
+    A user's files are `name.csv` with a column `text` or `caption`, and `name.json`: a list of texts or of posts of any
+    format that `ingest` knows, an object with a list `texts`, or Instagram's `edge_owner_to_timeline_media`. The name
+    can begin with @ and is case-insensitive. Both formats can be compressed with gzip or xz. Posts are assigned to the
+    owner stated in them, not to the file name, if the name is no valid username, if Instaloader or gallery-dl wrote the
+    file for a single post, or if it is part of a data archive that a user downloaded from Instagram.
     """
     if not folder.is_dir():
         raise FileError(str(folder), "is no folder", "Name a folder with a CSV or JSON file per user")
@@ -204,7 +204,7 @@ def scan_user_folder(folder: Path, limits: IngestSettings | None = None) -> User
 
 
 def _is_of_archive(path: Path) -> bool:
-    """Whether a file has one of the names used in Instagram's archive of a person's own data."""
+    """Whether a file name is one of the post files in a data archive that a user downloaded from Instagram."""
     return is_posts_file(f"media/{path.name}") and archive_owner(path) is not None
 
 
@@ -218,7 +218,7 @@ def _is_of_one_post(path: Path, limits: IngestSettings) -> bool:
 
 
 def _is_gathered(path: Path, found: UserTextFolder) -> bool:
-    """Assign the posts of a file to their owners; false if none has an owner, so that the file's name is the user."""
+    """Assign the posts of a file to their owners; False if none states an owner, so the file name is the username."""
     source = RecordSource(path.name, "", datetime.now(UTC), ZoneInfo("UTC"), path=path, find_owner=archive_owner)
     posts: dict[str, list[object]] = defaultdict(list)
     others = 0
@@ -270,7 +270,7 @@ def _read(path: Path, limits: IngestSettings, username: str) -> Iterator[_Captio
 
 
 def _captions(record: Record | BadRecord, source: RecordSource) -> Iterator[_Caption]:
-    """The posts in a record of any format, or its error."""
+    """Yields the posts in a record of any supported format, or the record's error."""
     if isinstance(record, BadRecord):
         text = bare_text(record)
         yield _Caption(text, problem="" if text is not None else str(record.error))

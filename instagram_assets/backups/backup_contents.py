@@ -1,20 +1,20 @@
-"""The contents of a backup, and the order in which they are stored, so that runs may go on meanwhile.
+"""The contents of a backup, and the order in which they are stored, so that runs can continue meanwhile.
 
-Nothing stops for a backup: what is stored last is newer than what is stored first. Each part may refer only to parts
-that are stored later, or that are stored again at the end:
+Runs are not paused, so files that are stored later are newer than files that are stored first. Files may refer only to
+files that are stored later, or that are stored again at the end. The order is:
 
 1. Dagster's run history, the list of runs last. It may list a run as unfinished that has finished since, as after a
-   power cut: the next command closes it. It never mentions partitions that are missing.
+   power failure: the next command closes it. It never mentions partitions that are missing.
 2. Collected files and paid model responses, then the inbox: first waiting files, then the folder `done`. A file that
-   moves meanwhile is in both; it is removed from the waiting ones. Files in `done` have landed before they were moved
-   there, so the landing zone comes after.
+   is moved meanwhile is stored twice; it is then removed from the waiting ones. Files in `done` had landed before they
+   were moved there, so the landing zone is stored after them.
 3. The landing zone: manifests, then the markers of files that are not materialized yet, then the rows. A manifest's
-   rows existed before it. A marker that is gone was removed when its partitions were durable, and those come later.
+   rows existed before it. A marker that is missing was removed when its partitions were durable; they are stored later.
 4. The tables, derived ones first: a caption refers to an image, an image to a post.
-5. Files that landed while the tables were stored, perhaps with some of their rows in them: manifest, rows and source
-   again, with a marker that their partitions are due. One plain run after a restore completes them.
-6. Model results, whose files are compacted at any time: they are listed again until none has disappeared. Then the
-   index of the media, and the media, which exist before a row or the index refers to them.
+5. Files that landed while the tables were stored, possibly with some of their rows in them: manifest, rows and source
+   again, with a marker that their partitions are to be materialized. One plain run after a restore completes them.
+6. Model results, whose files can be compacted at any time: they are listed again until none has disappeared. Then the
+   index of the media, and the media files, which exist before a row or the index refers to them.
 
 SQLite databases are copied by SQLite's backup API, each as a consistent snapshot.
 """

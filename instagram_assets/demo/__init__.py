@@ -1,4 +1,4 @@
-"""The demo: synthetic exports and pictures, and local servers that imitate the external APIs."""
+"""The demo: synthetic exports and images, and local servers that imitate the external APIs."""
 
 from pathlib import Path
 

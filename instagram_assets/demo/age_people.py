@@ -1,4 +1,4 @@
-"""Synthetic people for the demo of the age model: their posts, and the label and text files with them."""
+"""Synthetic users for the demo of the age model: their posts, and the files with their age labels and texts."""
 
 import csv
 import io
@@ -53,7 +53,7 @@ _WORDLESS_PERSON = "demo.age.9007"
 
 @dataclass(frozen=True)
 class AgePerson:
-    """A synthetic person with `posts` in the order of posting."""
+    """A synthetic user: account name, age in years, and post texts in order of creation."""
 
     name: str
     age: int
@@ -63,17 +63,17 @@ class AgePerson:
 def age_people(seed: int | str = SEED, count: int = PEOPLE) -> list[AgePerson]:
     """Return synthetic people of 13 to 49 years, about a third of them under 21; the result depends on the seed.
 
-    A person's life situation depends only loosely on the age, and most posts are about general themes: so the best
-    prediction is often wrong for people with few posts, and for students of about 21.
+    A person's life situation is only weakly correlated with age, and most posts are about general themes. So even an
+    optimal classifier is often wrong for people with few posts, and for students of about 21.
     """
     rng = random.Random(f"{seed} ages")
     return [_person(f"demo.age.{number:04d}", rng, busy=number == count) for number in range(1, count + 1)]
 
 
 def write_age_people(folder: Path, persons: Sequence[AgePerson], this_year: int) -> None:
-    """Write LABELS and TEXTS into the folder, in all supported formats.
+    """Write the label file `LABELS` and one text file per person in `TEXTS`, covering all supported formats.
 
-    Files that are already correct are not rewritten.
+    Idempotent: files with the right content are not rewritten.
 
     Some ages are given as years of birth, counted back from `this_year`, so that the ages are always the same.
     """
@@ -111,7 +111,7 @@ def _pick(weights: Mapping[Weighted, float], rng: random.Random) -> Weighted:
 
 
 def _labels(persons: Sequence[AgePerson], this_year: int) -> bytes:
-    """Return the label file, with a few rows that must be rejected and a few that look odd but are valid."""
+    """Return the CSV with age labels; a few rows must be rejected, a few look odd but are valid."""
     rows = []
     for number, person in enumerate(persons):
         name = f"@{person.name}" if number % 3 == 0 else person.name.upper() if number % 50 == 1 else person.name
@@ -121,7 +121,7 @@ def _labels(persons: Sequence[AgePerson], this_year: int) -> bytes:
 
 
 def _timeline(posts: Sequence[str]) -> bytes:
-    """Return posts in the format of an older scraper, one file per person."""
+    """Return one person's posts as JSON in the format of an older scraper."""
     edges = [{"node": {"edge_media_to_caption": {"edges": [{"node": {"text": text}}]}}} for text in posts]
     timeline = {"edge_owner_to_timeline_media": {"count": len(posts), "edges": edges}}
     return json.dumps(timeline, ensure_ascii=False).encode()
@@ -136,7 +136,7 @@ def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
 def _write(path: Path, content: bytes) -> None:
     """Write a file unless it already has this content.
 
-    A partial write is repaired that way, so it need not be atomic.
+    Not atomic: a partial write is repaired by the next call.
     """
     if not path.is_file() or path.read_bytes() != content:
         path.write_bytes(content)

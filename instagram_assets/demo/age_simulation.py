@@ -1,8 +1,9 @@
-"""Simulated people for the age model's statistics: how often an audience's interval holds the truth, without a model.
+"""Simulation of the age model's statistics: coverage of the confidence intervals of audience shares.
 
-Logits are drawn: a person's posts scatter about the person's mean (label ± 1, standard deviation 0.5 between people of
-a label, 2 between posts of a person), and a user's logit is the mean over the posts. `before` is what was done until
-the model kept its test people's logits by number of posts: one calibration and one correction for everybody.
+No language model is run: logits are sampled. A person's mean is normal around ±1 (by label) with standard deviation
+0.5, the logits of the person's posts are normal around that mean with standard deviation 2, and the user's logit is the
+mean over the posts. `before` is the previous method (one calibration and one correction for all users), `now` the
+current one (calibration and test users by number of posts).
 """
 
 from collections.abc import Callable
@@ -27,7 +28,11 @@ CALIBRATION, TEST, AUDIENCE, LABELLED = 100, 150, 200, 50
 
 
 class Audience(NamedTuple):
-    """The accounts' numbers of posts and what is done to each logit; the test people have from `tested` posts on."""
+    """A simulated audience: distribution of posts per account, and a shift applied to the logits.
+
+    `posts` draws the number of posts of each account, `moved` transforms the logits (distribution shift), and `tested`
+    is the range (least, most) of posts per test user.
+    """
 
     name: str
     posts: Callable[[np.random.Generator, int], NDArray[np.int64]]
@@ -36,7 +41,11 @@ class Audience(NamedTuple):
 
 
 class People(NamedTuple):
-    """Simulated people: labels, numbers of posts, logits by all posts, and by each of `POST_COUNTS` (NaN: too few)."""
+    """Simulated users: label, number of posts and logit of each.
+
+    `logits` are float64[people] over all posts; `by_count` is float64[people, len(POST_COUNTS)] over samples of so many
+    posts, NaN if a person has fewer.
+    """
 
     labels: NDArray[np.int64]
     posts: NDArray[np.int64]
@@ -45,12 +54,12 @@ class People(NamedTuple):
 
 
 def between(least: int, most: int) -> Callable[[np.random.Generator, int], NDArray[np.int64]]:
-    """Numbers of posts, each as likely."""
+    """Return a sampler of post counts, uniform between `least` and `most` (inclusive)."""
     return lambda random, people: random.integers(least, most + 1, people)
 
 
 def mixed(random: np.random.Generator, people: int) -> NDArray[np.int64]:
-    """From one post to 300, each as likely on a logarithmic scale."""
+    """Sample the number of posts of each person, log-uniform between 1 and 300."""
     return np.floor(np.exp(random.uniform(0, np.log(301), people))).astype(np.int64)
 
 
@@ -72,7 +81,7 @@ SHIFTS = (
 
 
 def people(random: np.random.Generator, number: int, share: float, posts: NDArray[np.int64]) -> People:
-    """Draw people of whom about `share` have label 1."""
+    """Sample `number` users with the given numbers of posts; each has label 1 with probability `share`."""
     labels = (random.random(number) < share).astype(np.int64)
     middle = 2.0 * labels - 1 + _PERSON * random.normal(size=number)
     by_count = np.full((number, len(POST_COUNTS)), np.nan)
@@ -87,7 +96,7 @@ def people(random: np.random.Generator, number: int, share: float, posts: NDArra
 
 
 class Model(NamedTuple):
-    """A calibrated model with its test people, as it was before and as it is now."""
+    """A simulated model: its calibration by the previous and the current method, and its test users."""
 
     before: CalibrationByPosts
     now: CalibrationByPosts
@@ -95,7 +104,7 @@ class Model(NamedTuple):
 
     @staticmethod
     def drawn(random: np.random.Generator, tested: tuple[int, int] = (3, 15)) -> "Model":
-        """Calibrated and tested on people with so many posts, half of them of label 1."""
+        """Sample calibration and test users, and calibrate on them; `tested` is the range of posts per user."""
         posts = between(*tested)
         apart = people(random, CALIBRATION, 0.5, posts(random, CALIBRATION))
         test = people(random, TEST, 0.5, posts(random, TEST))
@@ -107,12 +116,18 @@ class Model(NamedTuple):
         )
 
     def share_before(self, audience: People) -> Prevalence:
-        """One calibration, and test people by all their posts whatever the accounts have."""
+        """Estimate the audience's share by the previous method.
+
+        That method has one calibration, and scores test users by all of their posts.
+        """
         scores, held_out = (self.before.probabilities(own.logits, own.posts) for own in (audience, self.test))
         return prevalence(scores, self.test.labels, held_out)
 
     def share_now(self, audience: People) -> Prevalence:
-        """Accounts against test people by the same number of posts."""
+        """Estimate the audience's share by the current method.
+
+        It compares each account with test users scored by the same number of posts.
+        """
         counts = self.now.compared
         held_out = np.stack(
             [self.now.probabilities(self.test.by_count[:, POST_COUNTS.index(count)], count) for count in counts], axis=1
@@ -123,14 +138,14 @@ class Model(NamedTuple):
         return prevalence(self.now.probabilities(logits, compared), self.test.labels, held_out, columns)
 
     def share_labelled(self, random: np.random.Generator, audience: People) -> Prevalence:
-        """By a random sample of accounts whose age is known."""
+        """Estimate the audience's share from a random sample of accounts with known labels."""
         some = random.choice(len(audience.labels), LABELLED, replace=False)
         probabilities = self.now.probabilities(audience.logits, audience.posts)
         return share_by_labelled(probabilities, some, audience.labels[some])
 
 
 class Coverage(NamedTuple):
-    """Over many audiences: how often the interval holds the share, its mean length, and how often no share is told."""
+    """Results over many audiences: coverage of the 95 % interval, its mean length, rate of missing estimates."""
 
     held: float
     length: float
@@ -149,7 +164,10 @@ class Coverage(NamedTuple):
 
 
 def coverage(kind: Audience, audiences: int, seed: int = 0) -> dict[str, Coverage]:
-    """Coverage before, now, and with labelled people, over audiences of one kind; each has a model of its own."""
+    """Return the coverage of the methods `before`, `now` and `labelled` over simulated audiences of one kind.
+
+    A new model is sampled for each audience.
+    """
     random = np.random.default_rng(seed)
     found: dict[str, list[tuple[Prevalence, float]]] = {"before": [], "now": [], "labelled": []}
     for place in range(audiences):
@@ -173,7 +191,7 @@ def _moved(kind: Audience, by_count: Numbers, logits: Numbers) -> Numbers:
 
 
 class Labels(NamedTuple):
-    """Single people: slope that is still needed, share that gets a label at 0.7, and share of these that is right."""
+    """Quality of single users' predictions: calibration slope, share of users labelled at threshold 0.7, accuracy."""
 
     slope: float
     labelled: float
@@ -184,7 +202,10 @@ class Labels(NamedTuple):
 
 
 def labels_of_single_people(posts: int, models: int, seed: int = 0) -> dict[str, Labels]:
-    """Labels before and now of people with so many posts, half of whom have label 1; medians over models."""
+    """Return the quality of predictions of the methods `before` and `now` for users with `posts` posts each.
+
+    The values are medians over `models` simulated models; about half of the users have label 1.
+    """
     random = np.random.default_rng(seed)
     found: dict[str, list[Labels]] = {"before": [], "now": []}
     for _ in range(models):

@@ -275,7 +275,7 @@ POST_THEMES = (*_KOREAN, PAPERCRAFT)
 
 
 def sample_post(theme: str, language: PostLanguage, rng: random.Random) -> str:
-    """Return a post about the theme: a sentence, often with an introduction, an ending, emojis and hashtags."""
+    """Return a random post text about a theme: a sentence, often with introduction, ending, emojis and hashtags."""
     if theme == PAPERCRAFT:
         return diary_caption(Scene(*rng.choice(all_subjects()), 640, 640, seed=0), rng)
     if theme == "everyday" and rng.random() < 0.08:
@@ -295,7 +295,7 @@ def sample_post(theme: str, language: PostLanguage, rng: random.Random) -> str:
 
 
 def emoji_post(rng: random.Random) -> str:
-    """Return a post with only emojis."""
+    """Return the text of a random post that consists of emojis only."""
     return "".join(rng.choices(_EMOJIS, k=rng.randint(1, 4)))
 
 

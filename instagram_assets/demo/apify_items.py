@@ -17,7 +17,7 @@ _SITE = "https://www.instagram.com"
 
 
 def post_item(post: SamplePost, base_url: str) -> ApifyItem:
-    """Return a post as in apify/instagram-scraper: 24 keys that are always there, and those of its kind and role."""
+    """Return a post as an item of apify/instagram-scraper: 24 common keys, and those of its type and role."""
     rng = random.Random(post.number)
     item = _media_item(post, base_url, rng)
     if post.kind == "Video":
@@ -28,7 +28,7 @@ def post_item(post: SamplePost, base_url: str) -> ApifyItem:
 
 
 def reel_item(post: SamplePost, base_url: str) -> ApifyItem:
-    """Return a reel as in apify/instagram-reel-scraper: plays, views and shares are three different counts."""
+    """Return a reel as an item of apify/instagram-reel-scraper, which counts plays, views and shares separately."""
     rng = random.Random(post.number)
     item = _media_item(post, base_url, rng)
     plays = round(max(post.account.followers, 60) * rng.choice((0.4, 0.8, 1.5, 3, 12)) * rng.uniform(0.7, 1.3))
@@ -42,7 +42,7 @@ def reel_item(post: SamplePost, base_url: str) -> ApifyItem:
 
 
 def profile_item(account: SampleAccount, portrait: SampleMedium, base_url: str) -> ApifyItem:
-    """Return a profile as in apify/instagram-profile-scraper; `latestPosts` is left empty."""
+    """Return a profile as an item of apify/instagram-profile-scraper; `latestPosts` is empty."""
     rng = random.Random(account.profile_id)
     picture = _picture_url(portrait, base_url)
     item: ApifyItem = {
@@ -88,7 +88,7 @@ def no_items(account: SampleAccount) -> ApifyItem:
 
 
 def not_found() -> ApifyItem:
-    """Return the actor's error item for a post that does not exist any more."""
+    """Return the actor's error item for a deleted post."""
     return {"error": "not_found", "errorDescription": "Post does not exist"}
 
 
@@ -126,7 +126,7 @@ def _media_item(post: SamplePost, base_url: str, rng: random.Random) -> ApifyIte
 
 
 def _children(post: SamplePost, owner: SampleAccount, base_url: str, rng: random.Random) -> list[ApifyItem]:
-    """Return the items of a sidecar: each is a post item without counts, timestamp and owner's name."""
+    """Return the `childPosts` of a carousel: each is a post item without counts, timestamp and owner's name."""
     if post.kind not in ("Sidecar", "Mixed"):
         return []
     children = [
@@ -139,7 +139,7 @@ def _children(post: SamplePost, owner: SampleAccount, base_url: str, rng: random
 
 
 def _picture_keys(kind: str, number: int, medium: SampleMedium, base_url: str) -> ApifyItem:
-    """Return the picture keys that posts and their children share, in the form of a child."""
+    """Return the keys of one image of a post, as in `childPosts`; the post's own item contains them too."""
     width, height = medium.scene.size
     return {
         "id": str(number),
@@ -164,14 +164,14 @@ def _picture_keys(kind: str, number: int, medium: SampleMedium, base_url: str) -
 
 
 def _collaborator(post: SamplePost) -> SampleAccount:
-    """Return the other owner of a joint post: every third time an account whose profile is not exported."""
+    """Return the co-author of a collaboration post; every third one is an account without exported profile."""
     if post.number % 3 == 0:
         return GUEST_ACCOUNT
     return ACCOUNTS[(ACCOUNTS.index(post.account) + 1) % len(ACCOUNTS)]
 
 
 def _role_keys(post: SamplePost, rng: random.Random) -> ApifyItem:
-    """Return the optional keys for the special role of the post."""
+    """Return the optional keys of the item for the post's role, such as collaboration or location."""
     match post.role:
         case "collaboration":
             return {"coauthorProducers": [_person(post.account)]}

@@ -26,9 +26,9 @@ _PRICE_OF_A_START, _PRICE_OF_A_RECORD = 0.01, 0.002
 
 @dataclass
 class ApifyActor:
-    """A fake actor: its items, the final status of its runs, and the number of polls for which they keep running.
+    """A fake actor: its dataset items, the final status of its runs, and how many polls a run answers with RUNNING.
 
-    `schema` are the input fields that it accepts, empty for an undeclared schema. `ends_at` is the finish time that its
+    `schema` contains the accepted input fields; empty if the actor declares none. `ends_at` is the finish time that its
     runs report.
     """
 
@@ -42,7 +42,7 @@ class ApifyActor:
 
 @dataclass
 class ApifyRun:
-    """One recorded run; `looks` is the number of polls that are still answered with RUNNING."""
+    """A recorded run of an actor; `looks` is the number of remaining polls that are answered with RUNNING."""
 
     number: int
     actor: str
@@ -61,7 +61,7 @@ class ApifyRun:
 
 
 class ApifyRequest(NamedTuple):
-    """One request as received."""
+    """An HTTP request to the fake API, as received."""
 
     method: str
     path: str
@@ -71,7 +71,7 @@ class ApifyRequest(NamedTuple):
 
 
 class ApifyServer(JsonServer):
-    """A context manager that serves the API until its exit; `requests` are those received, in order."""
+    """Context manager: serves the fake API until its exit; `requests` lists the received requests in order."""
 
     def __init__(self, token: str = "apify_api_demo") -> None:
         super().__init__()
@@ -87,7 +87,7 @@ class ApifyServer(JsonServer):
         return sum(self._cost(run) for run in self.runs)
 
     def answer(self, asked: ApifyRequest) -> JsonReply:
-        """Return the response to one request; requests are processed one at a time."""
+        """Check the token and dispatch a request to its route; the caller holds the lock."""
         if asked.token != f"Bearer {self.token}":
             return apify_error(
                 401, "user-or-token-not-found", "User was not found or authentication token is not valid"
@@ -98,13 +98,13 @@ class ApifyServer(JsonServer):
         return _missing("There is no such page")
 
     def respond(self, request: JsonRequest) -> JsonReply:
-        """Return the response to a request."""
+        """Decompress and record a request, and return the response."""
         body = gzip.decompress(request.body) if request.headers.get("content-encoding") == "gzip" else request.body
         token = request.headers.get("authorization", "")
         return self.received(ApifyRequest(request.method, request.path, request.query, body, token))
 
     def received(self, asked: ApifyRequest) -> JsonReply:
-        """Record a request, and return its response."""
+        """Record a request under the lock, and return its response."""
         with self._lock:
             self.requests.append(asked)
             return self.answer(asked)

@@ -1,7 +1,7 @@
-"""Sample data for the demo's collectors: an account and a hashtag of Meta's API, and an account of Instagram's site.
+"""Sample data for the demo's collectors: an account and a hashtag of the Graph API, and an account of Instagram's site.
 
-The API's posts are those of the demo's exports, as seen by another source; the site's account is synthetic, and so are
-its pictures, whose file names are derived from it and served by the demo's server.
+The API's posts are the posts of the demo's export, as another source returns them. The site's account is a separate
+synthetic one; its images are generated from their file names and served by the demo's server.
 """
 
 import random
@@ -33,7 +33,7 @@ _LONGEST_ALBUM = 2
 
 
 class StoppedClock:
-    """A fake clock that starts at COLLECTED_AT and advances only, and immediately, when `sleep` is called."""
+    """A fake clock that starts at `COLLECTED_AT`; `sleep` returns at once and advances it."""
 
     def __init__(self) -> None:
         self._now = COLLECTED_AT.timestamp()
@@ -46,22 +46,25 @@ class StoppedClock:
 
 
 def collected_accounts_of_api(base_url: str) -> list[GraphAccount]:
-    """Return the API's account, with picture URLs below `base_url`."""
+    """Return the only account of the fake Graph API; image URLs are below `base_url`."""
     return sample_graph_accounts(base_url, GRAPH_API_SUBJECTS[:1])
 
 
 def collected_hashtag(base_url: str) -> GraphHashtag:
-    """Return the API's hashtag, which has posts of the last day without their owners."""
+    """Return the only hashtag of the fake Graph API; image URLs are below `base_url`.
+
+    The API returns its posts of the last 24 hours, without their owners.
+    """
     return sample_graph_hashtag(GRAPH_API_SUBJECTS[1][1:], base_url)
 
 
 def site_person(base_url: str) -> SitePerson:
-    """Return the site's account."""
+    """Return the synthetic account of Instagram's site; image URLs are below `base_url`."""
     return SitePerson.made(INSTAGRAM_SUBJECTS[0], _POSTS_OF_SITE, newest=COLLECTED_AT - _BEFORE, delivery=base_url)
 
 
 def site_media() -> dict[str, Scene | SampleVideo]:
-    """Return each picture and video of the site's account by its file name."""
+    """Return the content of each image and video of the site's account, keyed by file name."""
     posts = site_person("").posts
     pictures = [post.picture(place) for post in posts for place in range(_LONGEST_ALBUM)]
     films = [post.film for post in posts if post.is_video]
@@ -73,7 +76,7 @@ def _name(address: str) -> str:
 
 
 def _content(name: str) -> Scene | SampleVideo:
-    """Return the content of a file; a video begins with the scene of its cover image."""
+    """Return the image or video for a file name; a video begins with the scene of its cover image."""
     stem, _, suffix = name.rpartition(".")
     rng = random.Random(stem)
     colour, background = rng.sample(list(SCENE_COLOURS), 2)

@@ -1,7 +1,7 @@
-"""Train, validation and test splits of the demo's vision models, which share no pictures.
+"""Train, validation and test splits of the demo's vision models, which share no images.
 
-A subject is what a picture shows: a shape, its colour and the background. Some subjects are never trained on, to
-measure whether a model generalises to new combinations or has only memorised the training pictures.
+A subject is what an image shows: a shape, its colour and the background. Validation and test subjects do not occur in
+training, to measure whether a model generalises to new combinations.
 """
 
 import io
@@ -25,7 +25,7 @@ _SHORT_SIDES = (180, 360)  # of training pictures: three times as fast as full s
 
 
 class ImageSubject(NamedTuple):
-    """The content of a picture: shape, colour and background."""
+    """The content of a synthetic image: shape, colour of the shape, and background colour."""
 
     shape: str
     colour: str
@@ -33,13 +33,13 @@ class ImageSubject(NamedTuple):
 
     @property
     def caption(self) -> str:
-        """Return the subject's only correct caption."""
+        """Return the reference caption of images of this subject."""
         return Scene(*self, width=1, height=1, seed=0).caption
 
 
 @dataclass(frozen=True)
 class DatasetSplits:
-    """Every subject in one of three splits."""
+    """Disjoint training, validation and test subjects."""
 
     trained: tuple[ImageSubject, ...]
     validation: tuple[ImageSubject, ...]
@@ -47,12 +47,12 @@ class DatasetSplits:
 
 
 def all_subjects() -> list[ImageSubject]:
-    """Return every shape in every colour on every other colour."""
+    """Return all combinations of a shape, a colour and a different background colour."""
     return [ImageSubject(shape, *pair) for shape, pair in product(SCENE_SHAPES, permutations(SCENE_COLOURS, 2))]
 
 
 def split_subjects(seed: int) -> DatasetSplits:
-    """Split all subjects by the seed: most are for training, two sets of `HELD_OUT_SUBJECTS` are not."""
+    """Split all subjects randomly: `HELD_OUT_SUBJECTS` each for validation and test, the others for training."""
     subjects = all_subjects()
     random.Random(f"{seed} subjects").shuffle(subjects)
     validation, test = subjects[:HELD_OUT_SUBJECTS], subjects[HELD_OUT_SUBJECTS : 2 * HELD_OUT_SUBJECTS]
@@ -62,7 +62,7 @@ def split_subjects(seed: int) -> DatasetSplits:
 def render_scenes(
     subjects: Iterable[ImageSubject], each: int, rng: random.Random, reduced: bool = False
 ) -> list[Scene]:
-    """Return `each` scenes of every subject, in the sizes and with the faults of the demo's pictures.
+    """Return `each` scenes of every subject, with the sizes and defects of the demo's images.
 
     With `reduced` they are smaller, for training.
     """
@@ -70,7 +70,7 @@ def render_scenes(
 
 
 def decode_scenes(scenes: Sequence[Scene]) -> "list[Image]":
-    """Return the scenes as pictures decoded from their encoded files, including compression artefacts."""
+    """Encode and decode the scenes, so that the images have compression artefacts."""
     from PIL import Image
 
     return [Image.open(io.BytesIO(encode_image(scene))).convert("RGB") for scene in scenes]

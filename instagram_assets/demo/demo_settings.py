@@ -27,10 +27,13 @@ _OWN_PEOPLE = ("LABELS", "TEXTS", "MODEL_NAME_OR_PATH")
 
 
 def use_demo_settings(models: Path, settings: Settings) -> None:
-    """Set the demo's environment variables for this process and its children, unless .env or the environment has them.
+    """Set the demo's environment variables for this process and its children, unless they are set already.
 
-    `models` is the folder of the demo's models, `settings` are the previous settings. If the user has configured
-    labels, texts or another language model for the age model, all of its settings are kept. Raises SettingsError.
+    Those set in `.env` or the environment are kept.
+
+    `models` is the folder of the demo's models, `settings` are the settings before the change. If the user has
+    configured labels, texts or another language model for the age model, all of its settings are kept. Raises
+    SettingsError.
     """
     given = {name.upper() for name in (*dotenv_values(".env"), *os.environ)}
     wanted = {
@@ -48,12 +51,12 @@ def use_demo_settings(models: Path, settings: Settings) -> None:
 
 
 def age_people_folder(settings: Settings) -> Path:
-    """Return the folder that the demo's people are written to: labels and texts."""
+    """Return the folder for the labels and texts of the demo's synthetic users."""
     return settings.folder("demo") / "age"
 
 
 def write_demo_people(settings: Settings) -> None:
-    """Write the demo's people, if the age model is configured to use them and not the user's own data."""
+    """Write labels and texts of the demo's synthetic users, unless the settings name the user's own data."""
     folder = age_people_folder(settings)
     if settings.age.labels == str(folder / LABELS):
         write_age_people(folder, age_people(), date.today().year)

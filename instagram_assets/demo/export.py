@@ -28,7 +28,7 @@ _PINNED = {"demo.bada.diary": (31, 12), "demo.sol.garden": (7,)}  # indexes of p
 
 
 def make_export(folder: Path, base_url: str = PLACEHOLDER_URL, seed: int = SEED) -> None:
-    """Write the three files of the export into `folder`; picture URLs are below `base_url`."""
+    """Write posts.json, reels.json and profiles.json into `folder`; image URLs are below `base_url`."""
     pictures = portraits(seed)
     profiles = [profile_item(account, pictures[account.name], base_url) for account in (*ACCOUNTS, PRIVATE_ACCOUNT)]
     items = {
@@ -41,9 +41,9 @@ def make_export(folder: Path, base_url: str = PLACEHOLDER_URL, seed: int = SEED)
 
 
 def with_base_url(folder_in: Path, folder_out: Path, base_url: str) -> None:
-    """Copy an export, replacing the placeholder base URL of its pictures by `base_url`.
+    """Copy an export from `folder_in` to `folder_out`, replacing the placeholder base URL of its images by `base_url`.
 
-    Raises FileError when one of the three files is not there.
+    Raises FileError if one of the three files is missing.
     """
     for name in EXPORT_FILES:
         try:
@@ -55,7 +55,7 @@ def with_base_url(folder_in: Path, folder_out: Path, base_url: str) -> None:
 
 
 def _post_items(all_posts: Sequence[SamplePost], base_url: str) -> list[ApifyItem]:
-    """Return all accounts' items in the actor's order, with irregularities of real exports such as duplicates."""
+    """Return the items of all accounts in the actor's order, with irregularities of real exports such as duplicates."""
     items = [item for account in ACCOUNTS for item in _account_items(account, all_posts, base_url)]
     same, changed = items[40], items[140]
     items.insert(90, same)
@@ -86,7 +86,7 @@ def _write_text(path: Path, text: str) -> None:
 
 
 def main() -> None:
-    """Command line: write the export that is committed to git, or one for another server or seed."""
+    """Command line: write the demo's export, for the committed placeholder URL and seed or for others."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("folder", nargs="?", type=Path, default=SAMPLE)
     parser.add_argument("--base-url", default=PLACEHOLDER_URL, help="where the pictures are (default: %(default)s)")

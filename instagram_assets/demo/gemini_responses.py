@@ -1,4 +1,4 @@
-"""Deterministic responses of the fake Gemini server: values that match a schema, always the same for a video."""
+"""Deterministic responses of the fake Gemini server: JSON values that match a schema, seeded by video and prompt."""
 
 import hashlib
 from typing import Any
@@ -39,21 +39,21 @@ _SECONDS, _SECONDS_OF_UNKNOWN = 3.0, 10.0
 
 
 def response_for(schema: _JsonObject, seed: str, video: bytes = b"") -> Any:
-    """Return a value that matches a Gemini schema or JSON Schema, chosen by `seed`.
+    """Return a pseudo-random JSON value that matches a Gemini schema or JSON Schema; deterministic for a `seed`.
 
-    Its timestamps lie within the video.
+    Timestamps in it are within the duration of `video`, the bytes of an MP4 file.
     """
     most = _seconds_of_mp4(video) or _SECONDS_OF_UNKNOWN
     return _value(schema, schema.get("$defs", {}), "", seed, 0, most)
 
 
 def tokens_of_text(text: str) -> int:
-    """Estimate the tokens of a text, at four letters a token."""
+    """Estimate the token count of a text, at four characters per token."""
     return -(-len(text) // 4)
 
 
 def tokens_of_video(content: bytes) -> int:
-    """Estimate a video's tokens: 258 for the picture and 32 for the sound of each second.
+    """Estimate the token count of a video: per second 258 for the frame and 32 for the audio.
 
     A video of unknown length counts as 10 seconds.
     """
@@ -86,7 +86,7 @@ def _number(seed: str) -> int:
 
 
 def _seconds_of_mp4(content: bytes) -> float | None:
-    """Return the duration in the movie header (ISO 14496-12, 8.2.2); None if there is none."""
+    """Return the duration in seconds from an MP4's movie header (ISO 14496-12, 8.2.2); None without such a header."""
     at = content.find(b"mvhd")
     if at < 0:
         return None

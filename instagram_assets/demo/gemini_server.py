@@ -27,7 +27,7 @@ _PUBLIC = "https://generativelanguage.googleapis.com/v1beta/"
 
 @dataclass
 class StoredFile:
-    """One uploaded file; `looks` is the number of polls that are still answered with PROCESSING."""
+    """An uploaded file; `looks` is the number of remaining polls that are answered with PROCESSING."""
 
     name: str
     display_name: str
@@ -39,19 +39,19 @@ class StoredFile:
 
     @property
     def sha256(self) -> str:
-        """Return the SHA-256 of the bytes."""
+        """Return the SHA-256 of the file's content, in hexadecimal digits."""
         return hashlib.sha256(self.content).hexdigest()
 
 
 class GeminiUpload(NamedTuple):
-    """One completed upload."""
+    """A completed upload: name and SHA-256 of the file."""
 
     name: str
     sha256: str
 
 
 class GeminiCall(NamedTuple):
-    """One billed call: its model and prompt text, and the video's hash, empty without a video."""
+    """A billed model call: model, prompt text, SHA-256 of the video (empty without one), and token counts."""
 
     model: str
     text: str
@@ -61,7 +61,7 @@ class GeminiCall(NamedTuple):
 
 
 class GeminiRequest(NamedTuple):
-    """One request as received; `body` is empty for a chunk of an upload."""
+    """An HTTP request to the fake API, as received; `body` is empty for an upload chunk."""
 
     method: str
     path: str
@@ -71,13 +71,13 @@ class GeminiRequest(NamedTuple):
 
     @property
     def json(self) -> _JsonObject:
-        """Return the parsed JSON body."""
+        """Return the request body parsed as JSON."""
         return json.loads(self.body or b"{}")
 
 
 @dataclass
 class GeminiAnswer:
-    """The result of a call: the candidate of `generateContent`, or none, and the billed tokens."""
+    """The response of a model call: the candidate of `generateContent`, if any, and the billed tokens."""
 
     text: str = ""
     parts: list[_JsonObject] | None = None
@@ -90,10 +90,10 @@ class GeminiAnswer:
 
 
 class GeminiServer(JsonServer):
-    """A context manager that serves the API until its exit; `requests` are those received, in order.
+    """Context manager: serves the fake API until its exit; `requests` lists the received requests in order.
 
-    `latency` is the response time of a model in seconds, `looks` the number of polls for which a new file is still
-    being processed.
+    `latency` is the response time of a model call in seconds, `looks` the number of polls that report a new file as
+    PROCESSING.
     """
 
     def __init__(self, key: str = "gemini_demo", *, latency: float = 0.0, looks: int = 1) -> None:
@@ -115,14 +115,14 @@ class GeminiServer(JsonServer):
         )
 
     def respond(self, request: JsonRequest) -> JsonReply:
-        """Return the response to a request; the body of an upload chunk is passed on separately."""
+        """Record a request and return the response; the bytes of an upload chunk are passed on separately."""
         is_part = request.path.startswith("/upload/session/")
         body = b"" if is_part else request.body
         asked = GeminiRequest(request.method, request.path, request.query, body, request.headers)
         return self.received(asked, request.body if is_part else b"")
 
     def received(self, asked: GeminiRequest, content: bytes) -> JsonReply:
-        """Record a request, and return its response; only model calls run in parallel."""
+        """Record a request and return its response; only the simulated latency of model calls runs in parallel."""
         if asked.path.endswith(":generateContent") and self.latency:
             time.sleep(self.latency)
         with self._lock:
@@ -130,7 +130,7 @@ class GeminiServer(JsonServer):
             return self.answer(asked, content)
 
     def answer(self, asked: GeminiRequest, content: bytes = b"") -> JsonReply:
-        """Return the response to one request; `content` are the bytes of an upload chunk."""
+        """Check the API key and dispatch a request to its route; `content` are the bytes of an upload chunk."""
         if asked.headers.get("x-goog-api-key") != self.key and not asked.path.startswith("/upload/session/"):
             details = [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID"}]
             return google_error(400, "INVALID_ARGUMENT", "API key not valid. Please pass a valid API key.", details)
@@ -140,7 +140,7 @@ class GeminiServer(JsonServer):
         return google_error(404, "NOT_FOUND", "Requested entity was not found.")
 
     def answer_of(self, asked: GeminiRequest, video: StoredFile | None) -> GeminiAnswer:
-        """Return the model's response to a call."""
+        """Return the fake model's response to a call, optionally about an uploaded video."""
         options = _named(asked.json, "generationConfig") or {}
         schema = _named(options, "responseSchema") or _named(options, "responseJsonSchema")
         seed = (video.sha256 if video else "") + hashlib.sha256(_text_of(asked.json).encode()).hexdigest()
@@ -208,7 +208,7 @@ class GeminiServer(JsonServer):
         return self.charged(asked, model, video, self.answer_of(asked, video))
 
     def charged(self, asked: GeminiRequest, model: str, video: StoredFile | None, answer: GeminiAnswer) -> JsonReply:
-        """Return the response in the API's format, and record the call as billed."""
+        """Record a call as billed, and return its response in the API's format."""
         prompt_tokens = tokens_of_text(json.dumps(_contents(asked.json))) + tokens_of_text(
             json.dumps(_named(asked.json, "generationConfig"))
         )
@@ -271,7 +271,10 @@ def _no_file(name: str) -> JsonReply:
 
 
 def _named(data: _JsonObject, name: str) -> Any:
-    """Return a field's value, which protobuf's JSON also accepts in snake_case; None if it is missing."""
+    """Return the field `name` of a JSON object, also if it is written in snake_case; None if missing.
+
+    Protobuf's JSON format accepts both spellings.
+    """
     return data.get(name, data.get(re.sub("[A-Z]", lambda letter: "_" + letter[0].lower(), name)))
 
 

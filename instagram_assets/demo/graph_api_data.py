@@ -1,4 +1,4 @@
-"""Sample accounts, hashtags and posts as Meta's Graph API returns them, for the demo's Graph API server."""
+"""Sample accounts, hashtags and posts in the format of Meta's Graph API, for the fake API server."""
 
 import random
 from collections.abc import Iterable, Sequence
@@ -30,7 +30,7 @@ _DAY_SECONDS = 86_400
 
 
 class GraphMedium(NamedTuple):
-    """The URLs of one picture and, if it is the preview of a video, of that video."""
+    """One medium of a post: its image URL and, if the image previews a video, the video URL."""
 
     image: str
     video: str = ""
@@ -38,7 +38,7 @@ class GraphMedium(NamedTuple):
 
 @dataclass(frozen=True)
 class GraphPost:
-    """One post with all fields of the API; `likes` are null if its owner hides them."""
+    """A post with all fields of the API; `likes` is None if its owner hides the count."""
 
     id: str
     number: int
@@ -57,7 +57,7 @@ class GraphPost:
 
     @property
     def node(self) -> GraphNode:
-        """Return the post as the API does if all fields are requested; fields that do not apply are left out."""
+        """Return the post as JSON with all fields of the API; fields that do not apply are omitted."""
         first = self.media[0]
         node: GraphNode = {
             "id": self.id,
@@ -97,7 +97,7 @@ class GraphAccount:
 
     @property
     def node(self) -> GraphNode:
-        """Return the account without its posts."""
+        """Return the account as JSON with all fields of the API, without its posts."""
         return {
             "id": self.id,
             "username": self.name,
@@ -124,7 +124,7 @@ class GraphHashtag:
 def graph_account(
     name: str, posts: int, newest: datetime, *, hours_apart: float = 12, base_url: str = _CDN
 ) -> GraphAccount:
-    """Return an account with `posts` posts, `hours_apart` hours apart."""
+    """Return an account with `posts` random posts, `hours_apart` hours apart, the last at `newest`."""
     rng = random.Random(f"account {name}")
     made = [
         graph_post(rng, name, newest - timedelta(hours=hours_apart * number), base_url=base_url)
@@ -136,7 +136,7 @@ def graph_account(
 def graph_hashtag(name: str, first_day: datetime, days: int, per_day: int, *, base_url: str = _CDN) -> GraphHashtag:
     """Return a hashtag with `per_day` posts at random times on each of `days` days.
 
-    The three most liked are its top posts.
+    Its top posts are the three with the most likes.
     """
     rng = random.Random(f"hashtag {name}")
     made = [
@@ -154,7 +154,7 @@ def graph_hashtag(name: str, first_day: datetime, days: int, per_day: int, *, ba
 def graph_post(
     rng: random.Random, owner: str, taken_at: datetime, tag: str = "육아일기", *, base_url: str = _CDN
 ) -> GraphPost:
-    """Return a random post of an owner; one in ten hides its likes."""
+    """Return a random post of an owner, created at `taken_at`; one in ten hides the like count."""
     taken_at = taken_at.astimezone(UTC).replace(microsecond=0)
     kind = rng.choice(_TYPES)
     scene = Scene(
@@ -193,7 +193,10 @@ _MEDIA_TYPES = {"Image": "IMAGE", "Sidecar": "CAROUSEL_ALBUM", "Video": "VIDEO"}
 
 
 def sample_graph_accounts(base_url: str, names: Sequence[str] = ()) -> list[GraphAccount]:
-    """Return these accounts of the demo, or all, with only their own posts; pictures are on the demo's server."""
+    """Return the accounts of the demo in `names` (empty: all), each with the posts that it owns.
+
+    Image URLs are below `base_url`.
+    """
     everything = _newest_first(_all(base_url))
     return [
         GraphAccount(
@@ -210,7 +213,10 @@ def sample_graph_accounts(base_url: str, names: Sequence[str] = ()) -> list[Grap
 
 
 def sample_graph_hashtag(name: str, base_url: str) -> GraphHashtag:
-    """Return a hashtag, without #, with all posts of the demo that have it; the three most liked are its top posts."""
+    """Return the hashtag `name` (without #) with all posts of the demo that contain it.
+
+    Its top posts are the three with the most likes.
+    """
     rng = random.Random(f"hashtag {name}")
     tagged = [post for post in _newest_first(_all(base_url)) if name in hashtags_in(post.caption)]
     top = sorted(tagged, key=lambda each: (-(each.likes or 0), each.number))[:3]

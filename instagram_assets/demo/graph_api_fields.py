@@ -12,7 +12,7 @@ _ARGUMENT = re.compile(r"[^(){},]*")
 
 
 class InvalidFieldsError(Exception):
-    """Raised when the requested fields are unknown to the API or not well-formed."""
+    """Raised if the `fields` parameter is malformed or names unknown fields."""
 
 
 @dataclass
@@ -24,12 +24,12 @@ class QueryField:
     fields: "list[QueryField]" = field(default_factory=list["QueryField"])
 
     def within(self, name: str) -> "QueryField | None":
-        """Return the subfield of that name."""
+        """Return the subfield with the given name; None if it was not requested."""
         return next((each for each in self.fields if each.name == name), None)
 
 
 def parse_fields(text: str) -> list[QueryField]:
-    """Parse the requested fields to a tree. Raises InvalidFieldsError when the syntax is wrong."""
+    """Parse a `fields` parameter into a tree. Raises InvalidFieldsError for a syntax error."""
     fields, end = _fields(text, 0)
     if end != len(text):
         raise InvalidFieldsError(f"Syntax error at character {end} of the fields")
@@ -37,9 +37,10 @@ def parse_fields(text: str) -> list[QueryField]:
 
 
 def select_fields(node: GraphNode, fields: Sequence[QueryField], known: frozenset[str], kind: str) -> dict[str, Any]:
-    """Return only the requested fields of a node, and always its id.
+    """Return the requested fields of a node (a JSON object of the API), and always its `id`.
 
-    A known field that it does not have is left out.
+    `known` are the fields of this type of node and `kind` is its type name in the error message. A known field that the
+    node lacks is omitted. Raises InvalidFieldsError for an unknown field.
     """
     found: dict[str, Any] = {}
     for each in fields:

@@ -52,7 +52,7 @@ _PERMISSIONS = ("instagram_basic", "instagram_manage_insights", "pages_read_enga
 
 
 class GraphApiRequest(NamedTuple):
-    """One request: its time on the server's clock, its kind, the account or hashtag, and the raw request."""
+    """A recorded request: time on the server's clock, request type, account or hashtag, and raw HTTP request."""
 
     at: float
     kind: str
@@ -61,11 +61,11 @@ class GraphApiRequest(NamedTuple):
 
 
 class GraphApiServer(JsonServer):
-    """A context manager that serves the API until its exit; `requests` are those received, in order.
+    """Context manager: serves the fake API until its exit; `requests` lists the received requests in order.
 
-    `leaks` are paths of requests that had the token in their URL. `usage` is the usage percentage in the response
-    headers, `regain` the minutes until access is regained. With `same_cursor` the cursor of a hashtag is the same on
-    every page, as Meta's reference says.
+    `leaks` lists the paths of requests with the token in the URL. `usage` is the rate limit usage in percent and
+    `regain` the minutes until access is restored, both sent as response headers. With `same_cursor`, all pages of a
+    hashtag have the same cursor, as Meta's reference says.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class GraphApiServer(JsonServer):
         self._lock = threading.Lock()
 
     def respond(self, request: JsonRequest) -> JsonReply:
-        """Return the response to one request; processed one at a time."""
+        """Record a request under the lock, and return the response."""
         with self._lock:
             asked = GraphApiRequest(self.now(), *self._meaning(request), request)
             self.requests.append(asked)
@@ -117,7 +117,7 @@ class GraphApiServer(JsonServer):
             return graph_api_error(100, f"(#100) {fault}")
 
     def count(self, kind: str) -> int:
-        """Return how many requests of this kind were received."""
+        """Return the number of received requests of one type."""
         return sum(asked.kind == kind for asked in self.requests)
 
     def _refused(self, asked: GraphApiRequest) -> JsonReply | None:
@@ -132,7 +132,7 @@ class GraphApiServer(JsonServer):
         return None
 
     def _meaning(self, request: JsonRequest) -> tuple[str, str]:
-        """Return the kind of a request, and the account or hashtag in it."""
+        """Return a request's type and the account or `#hashtag` that it asks for; empty strings if not recognised."""
         parts = request.path.strip("/").split("/")[1:]
         if parts == [SEARCH_REQUEST]:
             return SEARCH_REQUEST, f"#{request.query.get('q', '')}"
@@ -204,7 +204,7 @@ class GraphApiServer(JsonServer):
         return JsonReply(200, content)
 
     def _place(self, asked: GraphApiRequest, hashtag: GraphHashtag) -> tuple[float, int]:
-        """Return the snapshot time and offset of a page: the list does not change while it is paged through."""
+        """Return snapshot time and offset of a requested page, so that the result does not change during pagination."""
         after = asked.request.query.get("after", "")
         if not after:
             return asked.at, 0
@@ -220,7 +220,10 @@ class GraphApiServer(JsonServer):
         return _encoded("the one cursor")
 
     def _counts(self, hashtag: GraphHashtag) -> JsonReply | None:
-        """Count a hashtag towards the weekly limit; returns an error response if that is exceeded."""
+        """Count a hashtag towards the limit of hashtags per week.
+
+        Returns an error response if the limit is exceeded, else None.
+        """
         now = self.now()
         counted = {number: since for number, since in self.counted.items() if now - since < WEEK_SECONDS}
         if hashtag.id not in counted and len(counted) >= HASHTAGS_PER_WEEK:
@@ -256,13 +259,13 @@ class GraphApiServer(JsonServer):
 
 
 def graph_api_error(code: int, message: str, subcode: int = 0, *, status: int = 400, **more: object) -> JsonReply:
-    """Return an error response in the API's format."""
+    """Return an error response in the format of the Graph API."""
     content = {"message": message, "type": "OAuthException", "code": code, "fbtrace_id": "AbCdEf", **more}
     return JsonReply(status, {"error": content | ({"error_subcode": subcode} if subcode else {})})
 
 
 def _shown(hashtag: GraphHashtag, kind: str, as_of: float) -> Sequence[GraphPost]:
-    """Return the posts on a hashtag's page at a time, in an arbitrary order."""
+    """Return the recent or top posts of a hashtag at time `as_of` (Unix seconds); recent posts in random order."""
     now = datetime.fromtimestamp(as_of, UTC)
     if kind == TOP_REQUEST:
         return [post for post in hashtag.top if post.taken_at <= now]

@@ -1,6 +1,6 @@
-"""Synthetic Instagram accounts and posts, and the site's responses for them, without a server.
+"""Synthetic Instagram accounts and posts, and the JSON responses of Instagram's site for them.
 
-All data is derived from a name and a number of posts, so that the results of a collection can be compared with it.
+All data is deterministic for a name and number of posts, so that collected results can be compared with it.
 """
 
 import base64
@@ -27,7 +27,7 @@ _NUMBERS = {"image": 1, "sidecar": 8, "reel": 2, "video": 2}
 
 @dataclass(frozen=True)
 class SitePost:
-    """A synthetic post; `likes` are null if hidden."""
+    """A synthetic post; `likes` is None if the owner hides the count."""
 
     number: int
     owner: str
@@ -50,7 +50,7 @@ class SitePost:
         return self.kind in ("reel", "video")
 
     def picture(self, place: int = 0) -> str:
-        """Return the URL of one of its pictures."""
+        """Return the URL of the post's image at position `place`, from 0."""
         return f"{self.delivery}/{self.number}_{place + 1}_{self.owner_id}_n.jpg?oe=7FFFFFFF"
 
     @property
@@ -60,7 +60,7 @@ class SitePost:
 
 @dataclass(frozen=True)
 class SitePerson:
-    """A synthetic account. `posts` are in order of creation, newest first, regardless of pinning."""
+    """A synthetic account; `posts` are sorted newest first, pinned or not."""
 
     name: str
     profile_id: str
@@ -81,7 +81,7 @@ class SitePerson:
         private: bool = False,
         delivery: str = CDN_URL,
     ) -> Self:
-        """Create an account with `posts` posts, 13 hours apart; `pinned` are indexes of posts, 0 being the newest."""
+        """Create an account with `posts` posts, 13 hours apart; `pinned` are indices, 0 the newest."""
         account = crc32(name.encode()) % _ACCOUNTS
         profile_id = str(7_000_000_000 + account)
         made = tuple(
@@ -91,15 +91,15 @@ class SitePerson:
         return cls(name, profile_id, made, private=private, followers=1_000 + account % 977)
 
     def shown(self) -> list[SitePost]:
-        """Return its posts in the site's order: pinned ones first."""
+        """Return the posts in the order of the site: pinned posts first, then newest first."""
         return sorted(self.posts, key=lambda post: not post.pinned)
 
     def without(self, *shortcodes: str) -> "SitePerson":
-        """Return a copy of the account with some posts deleted."""
+        """Return a copy of the account without the posts with these shortcodes."""
         return replace(self, posts=tuple(post for post in self.posts if post.shortcode not in shortcodes))
 
     def with_newer(self, posts: int) -> "SitePerson":
-        """Return a copy of the account with additional newer posts."""
+        """Return a copy of the account with `posts` additional, newer posts."""
         newest, before = self.posts[0].taken_at, len(self.posts)
         made = tuple(
             _made(
@@ -111,7 +111,7 @@ class SitePerson:
 
 
 def _made(person: str, profile_id: str, order: int, taken_at: datetime, delivery: str, pinned: bool) -> SitePost:
-    """Return the account's post number `order`, counted from its first."""
+    """Return the account's synthetic post with sequence number `order`, the oldest first."""
     kind = _KINDS[order % len(_KINDS)]
     number = 3_000_000_000_000_000_000 + int(profile_id) % _ACCOUNTS * 1_000_000_000 + order * 1_000
     return SitePost(
@@ -130,7 +130,7 @@ def _made(person: str, profile_id: str, order: int, taken_at: datetime, delivery
 
 
 def profile_response(person: SitePerson, logged_in: bool) -> dict[str, Any]:
-    """Return the response of `web_profile_info`; when logged out it contains the first posts."""
+    """Return the response of `web_profile_info`; for a logged-out client it includes the first page of posts."""
     user = {
         "biography": person.biography,
         "bio_links": [],
@@ -154,12 +154,18 @@ def profile_response(person: SitePerson, logged_in: bool) -> dict[str, Any]:
 
 
 def timeline_response(person: SitePerson, after: str | None, first: int) -> dict[str, Any]:
-    """Return a page of posts in the logged-out format. Raises ValueError for an invalid cursor."""
+    """Return up to `first` posts after the cursor `after`, in the logged-out format.
+
+    Raises ValueError for an invalid cursor.
+    """
     return {"data": {"user": {"edge_owner_to_timeline_media": _media(person, after, first)}}, "status": "ok"}
 
 
 def app_timeline_response(person: SitePerson, after: str | None, first: int) -> dict[str, Any]:
-    """Return a page of posts in the logged-in format. Raises ValueError for an invalid cursor."""
+    """Return up to `first` posts after the cursor `after`, in the logged-in format.
+
+    Raises ValueError for an invalid cursor.
+    """
     number = None if after is None else int(after.removesuffix(f"_{person.profile_id}"))
     posts, more = _page(person, number, first)
     connection = {
@@ -190,7 +196,10 @@ def _media(person: SitePerson, after: str | None, first: int) -> dict[str, Any]:
 
 
 def _page(person: SitePerson, after: int | None, first: int) -> tuple[list[SitePost], bool]:
-    """Return the posts after a cursor, and whether there are more. A cursor stays valid when its post is deleted."""
+    """Return up to `first` posts after a cursor, and whether more follow.
+
+    A cursor is valid even if its post is deleted.
+    """
     if person.private:
         return [], False
     shown = person.shown()

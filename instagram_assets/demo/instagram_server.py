@@ -1,4 +1,4 @@
-"""A local fake of Instagram's site for the collector: profiles and pages of posts of synthetic accounts."""
+"""A local fake of Instagram's site for the collector: profiles and paginated posts of synthetic accounts."""
 
 import json
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ GRAPHQL_PATH = "/graphql/query"
 
 
 class PageRequest(NamedTuple):
-    """A parsed request for posts: the account, the cursor, the number of posts, and whether it is logged in."""
+    """A parsed request for a page of posts: account, cursor, page size, and whether the client is logged in."""
 
     path: str
     subject: str
@@ -25,7 +25,7 @@ class PageRequest(NamedTuple):
 def parse_page_request(
     people: Mapping[str, SitePerson], path: str, words: Mapping[str, str], logged_in: bool
 ) -> PageRequest:
-    """Parse a request from its path, query and form parameters."""
+    """Parse a request for a page of posts from its path and its query or form parameters `words`."""
     variables: dict[str, Any] = json.loads(words.get("variables", "{}"))
     number = variables.get("id")
     by_number = next((name for name, person in people.items() if person.profile_id == number), "")
@@ -35,7 +35,7 @@ def parse_page_request(
 
 
 def page_response(people: Mapping[str, SitePerson], page: PageRequest) -> tuple[int, dict[str, Any]]:
-    """Return status and body of the response to a request, as the site does."""
+    """Return the HTTP status and JSON body for a request for a page of posts."""
     if page.path not in (PROFILE_PATH, GRAPHQL_PATH):
         return 404, {"message": "", "status": "fail"}
     person = people.get(page.subject)
@@ -51,7 +51,10 @@ def page_response(people: Mapping[str, SitePerson], page: PageRequest) -> tuple[
 
 
 class InstagramServer(JsonServer):
-    """A local server for the logged-out site; `people` may be changed, `asked` are the requests received."""
+    """A local server of Instagram's logged-out site.
+
+    `people` are the accounts, which can be changed while it runs; `asked` lists the received requests.
+    """
 
     def __init__(self, people: Mapping[str, SitePerson]) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Base class of the local fake APIs: an HTTP server that returns JSON until its exit."""
+"""Base class of the local fake APIs: an HTTP server with JSON responses."""
 
 import json
 import threading
@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, unquote
 
 
 class JsonRequest(NamedTuple):
-    """One request as received; header names in lower case, of each query parameter the last value."""
+    """An HTTP request as received: header names in lower case, and the last value of each query parameter."""
 
     method: str
     path: str
@@ -19,7 +19,7 @@ class JsonRequest(NamedTuple):
 
 
 class JsonReply(NamedTuple):
-    """A response; without a status the connection is closed."""
+    """A JSON response; without a status, the connection is closed without a response."""
 
     status: int
     body: object = None
@@ -27,7 +27,7 @@ class JsonReply(NamedTuple):
 
 
 class JsonServer:
-    """A context manager that listens on a free port of 127.0.0.1; subclasses implement `respond`."""
+    """Context manager: an HTTP server on a free port of 127.0.0.1; subclasses implement `respond`."""
 
     def __init__(self) -> None:
         server = self
@@ -47,7 +47,7 @@ class JsonServer:
         self._http.server_close()
 
     def respond(self, request: JsonRequest) -> JsonReply:
-        """Return the response to one request; may be called concurrently."""
+        """Return the response to a request; called concurrently from several threads."""
         raise NotImplementedError
 
 
@@ -88,4 +88,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Log nothing: requests are recorded by the servers."""
+        """Suppress the log of `http.server`: the servers record requests themselves."""

@@ -72,7 +72,7 @@ CAPTION_QUIRKS = (
 
 
 def diary_caption(scene: Scene, rng: random.Random) -> str:
-    """Return a diary entry about the picture: one or more lines, emoji, hashtags at the end."""
+    """Return a caption about the image: one or more lines, emojis, and hashtags at the end."""
     lines = [rng.choice(_OPENINGS), _about(scene, rng) + rng.choice(("", f" {rng.choice(_EMOJIS)}", "!", "…"))]
     if rng.random() < 0.6:
         lines.append(rng.choice(_CLOSINGS) + rng.choice(("", f" {rng.choice(_EMOJIS)}{rng.choice(_EMOJIS)}")))
@@ -81,7 +81,7 @@ def diary_caption(scene: Scene, rng: random.Random) -> str:
 
 
 def quirky_caption(quirk: str, scene: Scene, rng: random.Random, friend: str) -> str:
-    """Return a diary entry with one of the QUIRKS that break naive parsers; `friend` is an account to mention."""
+    """Return a caption with one of the `QUIRKS` that break naive parsers; `friend` is the account for a mention."""
     about = _about(scene, rng)
     texts = {
         "empty": "",

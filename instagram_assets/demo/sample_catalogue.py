@@ -38,7 +38,7 @@ IMAGE_SUFFIXES: dict[ImageFormat, str] = {"JPEG": "jpg", "PNG": "png", "WEBP": "
 
 
 class MissingImage(Enum):
-    """Reason why the server has no picture for a file name."""
+    """Reason why the server has no image for a file name."""
 
     MISSING = "404: the file is gone"
     PAGE = "200 with a web page, as when a site wants its visitor to log in"
@@ -46,7 +46,7 @@ class MissingImage(Enum):
 
 @dataclass(frozen=True)
 class SampleAccount:
-    """A synthetic account; `subjects` are the shapes that it shows most."""
+    """A synthetic account; `subjects` are the shapes in most of its images."""
 
     name: str
     profile_id: str
@@ -86,7 +86,7 @@ GUEST_ACCOUNT = SampleAccount(
 
 @dataclass(frozen=True)
 class SampleMedium:
-    """One picture of a post, or the cover of one of its videos."""
+    """One image of a post, or the cover of one of its videos."""
 
     file_name: str
     scene: Scene
@@ -96,7 +96,7 @@ class SampleMedium:
 
 @dataclass(frozen=True)
 class SamplePost:
-    """One post or reel. `role` and `quirk` name its special properties; empty if it has none."""
+    """A post or reel; `role` and `quirk` name special properties of its item and its caption (empty if none)."""
 
     account: SampleAccount
     number: int
@@ -148,7 +148,7 @@ SMALL_SIZES = ((150, 150), (240, 240), (280, 350), (299, 299), (640, 240))
 
 
 def sample_posts(seed: int = SEED) -> list[SamplePost]:
-    """Return the 300 posts, by account, oldest first."""
+    """Return the demo's 300 posts, grouped by account, oldest first."""
     rng = random.Random(f"{seed} posts")
     total = POSTS_PER_ACCOUNT * len(ACCOUNTS)
     kinds = _deal(_KINDS, "Image", total, rng)
@@ -168,7 +168,7 @@ def sample_posts(seed: int = SEED) -> list[SamplePost]:
 
 
 def sample_reels(seed: int = SEED) -> list[SamplePost]:
-    """Return the 30 reels, by account, oldest first."""
+    """Return the demo's 30 reels, grouped by account, oldest first."""
     rng = random.Random(f"{seed} reels")
     owners = [account for account in ACCOUNTS for _ in range(REELS_PER_ACCOUNT)]
     moments = [moment for _ in ACCOUNTS for moment in _moments(REELS_PER_ACCOUNT, rng)]
@@ -181,7 +181,7 @@ def sample_reels(seed: int = SEED) -> list[SamplePost]:
 
 
 def portraits(seed: int = SEED) -> dict[str, SampleMedium]:
-    """Return each account's profile picture, by the account's name."""
+    """Return the profile picture of each account, keyed by account name."""
     rng = random.Random(f"{seed} portraits")
     accounts = (*ACCOUNTS, PRIVATE_ACCOUNT, GUEST_ACCOUNT)
     pictures = _media(accounts, {}, ((150, 150),), rng)
@@ -189,7 +189,7 @@ def portraits(seed: int = SEED) -> dict[str, SampleMedium]:
 
 
 def image_catalogue(seed: int = SEED) -> dict[str, Scene | MissingImage]:
-    """Return the content for every picture's file name: a scene, or the reason why it is missing."""
+    """Return the content of each image, keyed by file name: a scene, or the reason why the server does not have it."""
     media = [medium for post in (*sample_posts(seed), *sample_reels(seed)) for medium in post.media]
     return {medium.file_name: medium.answer or medium.scene for medium in (*media, *portraits(seed).values())}
 
@@ -197,7 +197,7 @@ def image_catalogue(seed: int = SEED) -> dict[str, Scene | MissingImage]:
 def _media(
     owners: Sequence[SampleAccount], roles: Mapping[str, int], sizes: Sequence[tuple[int, int]], rng: random.Random
 ) -> list[SampleMedium]:
-    """Return one picture for each owner; duplicates are of earlier pictures."""
+    """Return one image for each entry of `owners`; some are duplicates of earlier images, as `roles` says."""
     ordinary: list[Scene] = []
     media: list[SampleMedium] = []
     for owner, role in zip(owners, ["", *_deal(roles, "", len(owners) - 1, rng)], strict=True):
@@ -234,13 +234,13 @@ def _scene(owner: SampleAccount, size: tuple[int, int], rng: random.Random) -> S
 
 
 def _file_name(image_format: ImageFormat, rng: random.Random) -> str:
-    """Return a file name like those of Instagram's servers: three numbers and `_n`."""
+    """Return a random file name in the form of Instagram's CDN: three numbers and `_n`."""
     numbers = (rng.randrange(10 ** (digits - 1), 10**digits) for digits in (9, 16, 19))
     return "_".join(map(str, numbers)) + f"_n.{IMAGE_SUFFIXES[image_format]}"
 
 
 def _moments(count: int, rng: random.Random) -> list[datetime]:
-    """Return an account's posting times, in UTC and sorted; they include the first and last second of a Korean day."""
+    """Return `count` sorted UTC timestamps for posts, including the first and last second of a day in Korea."""
     seconds = [0, LAST_SECOND, *(rng.randrange(7 * 3600, 23 * 3600) for _ in range(count - 2))]
     days = [SAMPLE_FIRST_DAY + timedelta(days=rng.randrange(DAYS)) for _ in range(count)]
     midnights = (datetime.combine(day, time(), ZONE).astimezone(UTC) for day in days)
@@ -252,7 +252,7 @@ def _number(taken_at: datetime, rng: random.Random) -> int:
 
 
 def _deal(times: Mapping[RoleName, int], rest: RoleName, count: int, rng: random.Random) -> list[RoleName]:
-    """Return `count` role names in random order: each as often as `times` says, and `rest` for the remaining ones."""
+    """Return `count` role names in random order: each role `times[role]` times, and `rest` for the remaining ones."""
     words = [word for word, number in times.items() for _ in range(number)]
     words += [rest] * (count - len(words))
     rng.shuffle(words)

@@ -1,4 +1,4 @@
-"""Synthetic reels: scenes with panning and cuts, and a tone for each scene."""
+"""Synthetic videos for reels: scenes with panning and cuts, and a tone for each scene."""
 
 import io
 import random
@@ -30,9 +30,10 @@ _LOUDNESS = 0.2  # peak, of full scale
 
 @dataclass(frozen=True)
 class SampleVideo:
-    """A complete description of one reel, which begins with the scene of its cover image.
+    """A complete description of a synthetic video, which begins with the scene of its cover image.
 
-    `seconds` is its duration, `scenes` their number, `seed` determines their content. Without `sound` it is silent.
+    `seconds` is the duration, `scenes` the number of scenes, and `seed` determines their content. Without `sound` there
+    is no audio track.
     """
 
     cover: Scene
@@ -43,7 +44,7 @@ class SampleVideo:
 
 
 def sample_videos(seed: int = SEED) -> dict[str, SampleVideo]:
-    """Return the videos of the demo's reels by their file names; more popular ones have faster cuts."""
+    """Return the videos of the demo's reels, keyed by file name; more popular reels have faster cuts."""
     found: dict[str, SampleVideo] = {}
     for reel in sample_reels(seed):
         item = reel_item(reel, "")
@@ -110,7 +111,7 @@ def _scenes(film: SampleVideo) -> list[NDArray[np.uint8]]:
 
 
 def _tone(film: SampleVideo) -> NDArray[np.float32]:
-    """Return the audio samples, with one note for each scene."""
+    """Return the audio track as float32 samples: one note per scene."""
     rng = random.Random(f"tone {film.seed}")
     count = round(film.seconds * _SAMPLES)
     at = np.arange(count)

@@ -32,7 +32,7 @@ _BLANK = base64.b64decode("R0lGODlhAQABAIAAAAAAAAAAACH5BAEAAAAALAAAAAABAAEAAAICR
 
 
 class Oddity(Enum):
-    """Responses other than results."""
+    """Responses of the fake search page other than search results."""
 
     EMPTY = auto()
     """A page without results."""
@@ -52,7 +52,7 @@ class Oddity(Enum):
 
 @dataclass(frozen=True)
 class Results:
-    """Search results in the page's order; each scroll to the end loads `batch` more."""
+    """Search results in page order; scrolling to the end loads the next `batch` results."""
 
     pictures: Sequence[Scene]
     markup: Markup = "new"
@@ -66,19 +66,19 @@ class Results:
 def subject(
     count: int, shape: str = "star", colour: str = "red", background: str = "white", first_seed: int = 1, **look: Any
 ) -> list[Scene]:
-    """Return different pictures of one subject, large enough for a dataset.
+    """Return different images of one subject, large enough for a dataset.
 
-    `look` is passed to Scene, such as blur=0.05.
+    `look` are further arguments of `Scene`, such as blur=0.05.
     """
     look = {"width": 640, "height": 480} | look
     return [Scene(shape, colour, background, seed=first_seed + number, **look) for number in range(count)]
 
 
 def mixed(count: int, seed: int = 1) -> list[Scene]:
-    """Return realistic results: a main subject, another, and blurred, small and duplicate pictures, shuffled.
+    """Return realistic search results in random order: two subjects, and blurred, small and duplicate images.
 
-    About 60 % of `count` are good pictures of red stars on white, 20 % of green rings on black; the rest are red stars
-    that are blurred, too small, the same bytes again, or the same picture with another quality.
+    About 60 % of `count` are good images of red stars on white, 20 % of green rings on black; the others are red stars
+    that are blurred, too small, exact duplicates, or re-encoded duplicates.
     """
     tenth = count // 10
     main = subject(count - 4 * tenth)
@@ -95,7 +95,7 @@ def mixed(count: int, seed: int = 1) -> list[Scene]:
 
 
 class SearchPage:
-    """A context manager that serves searches for `words` until its exit; other search terms have no results.
+    """Context manager: a server with search results for `words` (search term → results); other terms have no results.
 
     Each image response is delayed by `delay` seconds. `requests` counts the requests by path, without the query except
     for the results page.
@@ -117,11 +117,11 @@ class SearchPage:
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def original(self, word: str, number: int) -> str:
-        """Return the URL of the picture's original; `number` counts from 0 in the page's order."""
+        """Return the URL of a result's full-size image; `number` is its position on the page, from 0."""
         return f"{self.url}/original/{quote(word, safe='')}/{number}.jpg"
 
     def thumbnail(self, word: str, number: int) -> str:
-        """Return the URL of its thumbnail, which contains the original's URL as Naver's do."""
+        """Return the URL of a result's thumbnail, which contains the URL of the full-size image, as on Naver."""
         return f"{self.url}/common/?src={quote(self.original(word, number), safe='')}&type=a340"
 
     def site(self, **changes: Any) -> Site:
@@ -134,7 +134,7 @@ class SearchPage:
         return Site.model_validate(load_site("naver").model_dump() | here | changes)
 
     def site_file(self, folder: Path, **changes: Any) -> Path:
-        """Write `site` to a file, for the setting `sites_file`."""
+        """Write the configuration of `site` to a file, for the setting `sites_file`; returns its path."""
         file = folder / "sites.toml"
         fields = self.site(**changes).model_dump(exclude={"name"})
         # JSON's strings, numbers and lists are also valid TOML.
@@ -157,7 +157,7 @@ class SearchPage:
             self.requests[path] += 1
 
     def picture(self, path: str, thumbnail: bool) -> Scene | None:
-        """Return the scene of a path below /original/."""
+        """Return the image for a path below /original/, scaled down for a thumbnail; None if there is none."""
         word, _, file = unquote(path).removeprefix("/original/").rpartition("/")
         results, number = self.words.get(word), file.removesuffix(".jpg")
         if not isinstance(results, Results) or not number.isdecimal() or int(number) >= len(results.pictures):
@@ -171,7 +171,7 @@ class SearchPage:
         return self._picture(scene)
 
     def batch(self, word: str, start: int) -> dict[str, Any]:
-        """Return the next batch of results, which the page's script requests when it is scrolled to its end."""
+        """Return the results from `start` on as JSON, which the page requests when it is scrolled to the end."""
         results = cast(Results, self.words[word])
         end = min(start + results.batch, len(results.pictures))
         numbers = [*range(start, end), *(range(results.advertisements) if start == 0 else ())]
@@ -188,7 +188,7 @@ class _Server(ThreadingHTTPServer):
         super().__init__(address, _Handler)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Log nothing: a browser closes its connections when it is terminated."""
+        """Suppress errors: a browser closes its connections when it is terminated."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -278,7 +278,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Log nothing: requests are counted."""
+        """Suppress the log of `http.server`: requests are counted instead."""
 
 
 def _escaped(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The demo's local media server: serves pictures and videos in place of Instagram's CDN, and counts requests."""
+"""The demo's local media server: serves images and videos in place of Instagram's CDN, and counts requests."""
 
 import argparse
 import hashlib
@@ -33,7 +33,7 @@ _LOGIN_PAGE = b"<!doctype html><html><head><title>Log in</title></head><body>Log
 
 
 class ImageReply(NamedTuple):
-    """The response to one request."""
+    """The HTTP response to a media request."""
 
     status: HTTPStatus
     content_type: str
@@ -41,9 +41,9 @@ class ImageReply(NamedTuple):
 
 
 class DemoServer:
-    """A context manager that serves the pictures of `image_catalogue(seed)`, reel videos and the collectors' media.
+    """Context manager: serves the images of `image_catalogue(seed)`, the reels' videos and the collectors' media.
 
-    `requests` counts the requests by path. Port 0 takes any free one. Raises SettingsError when the port is taken.
+    `requests` counts the requests by path. Port 0 selects a free port. Raises SettingsError if the port is in use.
     """
 
     def __init__(self, port: int = DEMO_PORT, seed: int = SEED) -> None:
@@ -83,7 +83,7 @@ class DemoServer:
         self._pens.shutdown()
 
     def reply(self, target: str) -> ImageReply:
-        """Return the response to a request for `target`, a path with its query; counts it."""
+        """Count a request for `target` (path and query), and return its response."""
         path, _, query = target.partition("?")
         if path == COUNT_PATH:
             with self._lock:
@@ -129,7 +129,7 @@ class _Server(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def hang_up(self) -> None:
-        """Close the connections that clients keep open, so that no further requests are answered."""
+        """Close keep-alive connections, so that no further requests are answered."""
         for connection in tuple(self._open):
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
@@ -164,11 +164,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(reply.body)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Log nothing: requests are counted."""
+        """Suppress the log of `http.server`: requests are counted instead."""
 
 
 def main() -> None:
-    """Command line: serve the demo's pictures until stdin closes, or for a number of seconds."""
+    """Command line: serve the demo's images until stdin closes, or for a number of seconds."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument(
         "--port", type=int, default=DEMO_PORT, help="where to listen; 0 takes a free one (default: %(default)s)"

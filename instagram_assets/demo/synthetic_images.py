@@ -1,4 +1,4 @@
-"""Synthetic pictures: one coloured shape on a woven background, with an exact caption."""
+"""Synthetic images: one coloured shape on a background with woven texture, with a reference caption."""
 
 import io
 import math
@@ -34,10 +34,11 @@ _MASK_SCALE = 2  # supersampling of the shape, for smooth edges
 
 @dataclass(frozen=True)
 class Scene:
-    """A complete description of one picture: the same scene always gives the same bytes.
+    """A complete description of a synthetic image, which is rendered deterministically.
 
-    `seed` determines position, rotation, light and texture, so that a scene with another blur, crop, quality or format
-    is the same picture again. `blur` is a share of the short side, `crop` what is cut from each side, as a share of it.
+    `seed` determines position, rotation, lighting and texture: scenes that differ only in blur, crop, quality or format
+    are near-duplicates. `blur` is the blur radius as a share of the shorter side, `crop` the share of each side that is
+    cut off at each edge.
     """
 
     shape: str
@@ -53,24 +54,24 @@ class Scene:
 
     @property
     def caption(self) -> str:
-        """Return what the picture shows, in plain English."""
+        """Return the reference caption, in English."""
         return f"{_with_article(self.colour)} {self.shape} on {_with_article(self.background)} background"
 
     @property
     def box(self) -> tuple[int, int, int, int]:
-        """Return left, top, right and bottom of the cropped area."""
+        """Return the part of the rendered image that is kept: left, top, right and bottom in pixels."""
         left, top = round(self.width * self.crop), round(self.height * self.crop)
         return left, top, self.width - left, self.height - top
 
     @property
     def size(self) -> tuple[int, int]:
-        """Return width and height of the final picture, in pixels."""
+        """Return width and height after cropping, in pixels."""
         left, top, right, bottom = self.box
         return right - left, bottom - top
 
 
 def encode_image(scene: Scene) -> bytes:
-    """Return the scene as an image file of its format."""
+    """Return the rendered scene as bytes of an image file in `scene.format`."""
     stream = io.BytesIO()
     options = {} if scene.format == "PNG" else {"quality": scene.quality}
     render_image(scene).save(stream, scene.format, **options)
@@ -78,7 +79,7 @@ def encode_image(scene: Scene) -> bytes:
 
 
 def render_image(scene: Scene) -> "Image":
-    """Return the scene as an RGB picture of `scene.size`."""
+    """Return the scene as an RGB image of `scene.size`."""
     from PIL import ImageFilter
 
     rng = random.Random(f"scene {scene.seed}")
@@ -96,7 +97,7 @@ def render_image(scene: Scene) -> "Image":
 
 
 def _cloth(colour: tuple[int, int, int], size: tuple[int, int], short_side: int, rng: random.Random) -> "Image":
-    """Return a woven texture: enough fine detail that a picture in focus is measurably sharp."""
+    """Return a woven texture, whose fine detail gives images in focus a high sharpness score."""
     from PIL import Image
 
     blocks = round(short_side / _THREADS / _JPEG_BLOCK)
@@ -115,7 +116,7 @@ def _cloth(colour: tuple[int, int, int], size: tuple[int, int], short_side: int,
 
 
 def _mask(shape: str, side: int, rng: random.Random) -> "Image":
-    """Return the shape's mask in its square: 255 inside, 0 outside, smooth at the edge."""
+    """Return the antialiased mask of a shape in a square of `side` pixels: 255 inside, 0 outside."""
     from PIL import Image, ImageDraw
 
     middle = side * _MASK_SCALE / 2
@@ -129,7 +130,7 @@ def _mask(shape: str, side: int, rng: random.Random) -> "Image":
 
 
 def _shade(picture: "Image", rng: random.Random) -> None:
-    """Darken the picture unevenly, like light from one side."""
+    """Darken the image in place along a gradient, like light from one side."""
     from PIL import Image
 
     corners = Image.new("L", (2, 2))
@@ -138,7 +139,7 @@ def _shade(picture: "Image", rng: random.Random) -> None:
 
 
 def _regular(corners: int, radius: float = 1.0, inner: float | None = None) -> list[ScenePoint]:
-    """Return the corners of an upright regular polygon, or of a star when `inner` is given."""
+    """Return the corners of an upright regular polygon; of a star if the inner radius `inner` is given."""
     steps = corners if inner is None else 2 * corners
     radii = [radius if inner is None or step % 2 == 0 else inner for step in range(steps)]
     angles = [2 * math.pi * step / steps - math.pi / 2 for step in range(steps)]

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date
 from itertools import islice
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -29,8 +29,6 @@ from instagram_assets.reels.instagram_session import read_session
 from instagram_assets.reels.url_refresh import UrlRefresher, UrlSource, check_instaloader
 from instagram_assets.settings import DownloadSettings, ReelSettings
 from instagram_assets.storage.fingerprints import url_identity
-
-T = TypeVar("T")
 
 DIRECT, INSTALOADER = "direct", "instaloader"
 NO_ADDRESS = "no address of a video came with the post"
@@ -225,7 +223,8 @@ def _asked_anew(
     by_shortcode: dict[str | None, list[_Reel]] = {}
     for reel in reels:
         by_shortcode.setdefault(reel.shortcode, []).append(reel)
-    for some in _batches(by_shortcode.values(), _ASKED_TOGETHER):
+    left = iter(by_shortcode.values())
+    while some := list(islice(left, _ASKED_TOGETHER)):
         fresh = [(same, url) for same in some if (url := asking.url(same[0])) is not None]
         found = _fetched([replace(same[0], url=url) for same, url in fresh], store, options)
         for same, url in fresh:
@@ -303,7 +302,8 @@ def _looked_into(outcomes: Iterable[DownloadOutcome], store: MediaStore, options
     seen: dict[str, _Seen] = {}
     limits = options.limits("image")
     with ThreadPoolExecutor(_LOOKING, thread_name_prefix="film") as pool:
-        for some in _batches(videos, 2 * _LOOKING):  # so that few posters wait in memory
+        left = iter(videos)
+        while some := list(islice(left, 2 * _LOOKING)):  # so that few posters wait in memory
             for video_id, facts, picture, reason in pool.map(look, some):
                 entry = posters.get(_poster_identity(video_id))
                 if picture is not None:
@@ -344,9 +344,3 @@ def _row(reel: _Reel, outcome: DownloadOutcome, seen: Mapping[str, _Seen]) -> di
         "poster": found.poster,
         "reason": "; ".join(filter(None, (outcome.reason, found.reason))) or None,
     }
-
-
-def _batches(items: Iterable[T], size: int) -> Iterable[list[T]]:
-    left = iter(items)
-    while batch := list(islice(left, size)):
-        yield batch

@@ -71,7 +71,7 @@ def evenly_spaced(items: Sequence[_T], most: int = TILES_PER_ROW) -> Sequence[_T
 
 
 def _sheet(lines: Sequence[Sequence["Image"]]) -> bytes:
-    """Rows of pictures as one JPEG of at most 100 kB."""
+    """Rows of images as one JPEG of at most 100 kB."""
     from PIL import Image
 
     lines = [line for line in lines if line]

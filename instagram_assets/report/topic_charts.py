@@ -1,4 +1,4 @@
-"""Pictures of topics: a contact sheet of their images and a chart of their posts per month."""
+"""Images of topics: a contact sheet of their images and a chart of their posts per month."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ _Row = dict[str, Any]
 
 
 def topic_pictures(topics: pa.Table, files: Mapping[str, Path], most: int = 6, font: str = "") -> dict[str, bytes]:
-    """PNG and JPEG pictures of topics by title: for each source a contact sheet and a chart of posts per month.
+    """PNG and JPEG images of topics by title: for each source a contact sheet and a chart of posts per month.
 
     `topics` is a table of `schemas.TOPICS`. `files` maps an image_id to its path; images that it lacks are left out.
     Only the `most` largest topics of a source are drawn. `font` is the font file that the settings name.

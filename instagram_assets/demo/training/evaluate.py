@@ -1,4 +1,4 @@
-"""Inference and evaluation of the demo's models: captions, choice among candidates, embeddings and clusters.
+"""Inference and evaluation of the demo's vision models: captions, reranking of candidates, embeddings, clusters.
 
 Only transformers and scikit-learn are used, so that the scores measure the models and not our own code.
 """
@@ -26,14 +26,14 @@ _LONGEST = 16  # tokens of a generated caption; a correct one has eight
 
 @dataclass(frozen=True)
 class Score:
-    """A fraction: how many of how many were correct."""
+    """Number of correct predictions out of a total."""
 
     right: int
     total: int
 
     @property
     def share(self) -> float:
-        """Return the share of correct ones, between 0 and 1."""
+        """Return the share of correct predictions, between 0 and 1."""
         return self.right / self.total
 
     @property
@@ -44,7 +44,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Models:
-    """Both vision models with their processors."""
+    """The captioner (BLIP) and the embedder (CLIP), with their processors."""
 
     blip: Any
     blip_processor: Any
@@ -53,7 +53,7 @@ class Models:
 
 
 def load_models(folder: Path) -> Models:
-    """Load the models in `folder/blip` and `folder/clip` as any model of a hub, but offline."""
+    """Load the models in `folder/blip` and `folder/clip` with transformers, offline."""
     from transformers import AutoModel, AutoModelForImageTextToText, AutoProcessor
 
     here: dict[str, Any] = {"local_files_only": True}
@@ -64,7 +64,7 @@ def load_models(folder: Path) -> Models:
 
 
 def candidates_of(models: Models, pictures: "Sequence[Image]", seed: int) -> list[list[str]]:
-    """Generate `CANDIDATES` captions for each picture: the greedy one first, the others by nucleus sampling."""
+    """Generate `CANDIDATES` captions for each image: the greedy one first, the others by nucleus sampling."""
     import torch
 
     torch.manual_seed(seed)
@@ -75,7 +75,7 @@ def candidates_of(models: Models, pictures: "Sequence[Image]", seed: int) -> lis
 
 
 def best_candidates(models: Models, vectors: NDArray[np.float32], candidates: Sequence[Sequence[str]]) -> list[str]:
-    """Return for each picture the candidate whose embedding is nearest to the picture's."""
+    """Return the caption candidate of each image with the highest cosine similarity to the image embedding."""
     texts = sorted({text for several in candidates for text in several})
     place = {text: column for column, text in enumerate(texts)}
     cosines = vectors @ text_vectors(models, texts).T
@@ -86,7 +86,7 @@ def best_candidates(models: Models, vectors: NDArray[np.float32], candidates: Se
 
 
 def image_vectors(models: Models, pictures: "Sequence[Image]") -> NDArray[np.float32]:
-    """Return the pictures' embeddings as float32[n, width] of unit length."""
+    """Return the images' embeddings as float32[n, width] of unit length."""
     import torch
 
     vectors: list[Any] = []
@@ -108,7 +108,7 @@ def text_vectors(models: Models, texts: Sequence[str]) -> NDArray[np.float32]:
 
 
 def largest_group(vectors: NDArray[np.float32], subjects: Sequence[ImageSubject]) -> Score:
-    """Return the purity of the largest cluster: how many of its pictures show its most frequent subject."""
+    """Return the purity of the largest cluster: how many of its images show the cluster's most frequent subject."""
     groups = _groups(vectors, subjects)
     if not groups:
         return Score(0, len(subjects))
@@ -117,7 +117,7 @@ def largest_group(vectors: NDArray[np.float32], subjects: Sequence[ImageSubject]
 
 
 def merged_subjects(vectors: NDArray[np.float32], subjects: Sequence[ImageSubject]) -> list[list[ImageSubject]]:
-    """Return groups of subjects that share a cluster, each with at least `MIN_SAMPLES` pictures in it."""
+    """Return groups of subjects that share a cluster, each subject with at least `MIN_SAMPLES` images in it."""
     found = [
         [subject for subject, count in group.items() if count >= MIN_SAMPLES] for group in _groups(vectors, subjects)
     ]
@@ -125,7 +125,7 @@ def merged_subjects(vectors: NDArray[np.float32], subjects: Sequence[ImageSubjec
 
 
 def _groups(vectors: NDArray[np.float32], subjects: Sequence[ImageSubject]) -> list[Counter[ImageSubject]]:
-    """Return the counts of subjects in each cluster of DBSCAN."""
+    """Return the number of images of each subject in each DBSCAN cluster."""
     from sklearn.cluster import DBSCAN
 
     labels = DBSCAN(eps=EPS, min_samples=MIN_SAMPLES, metric="cosine").fit_predict(vectors)

@@ -11,7 +11,7 @@ from instagram_assets.demo.training.train_bert import TEXT_LENGTH, TRAINING_PEOP
 
 @dataclass(frozen=True)
 class LanguageTraining:
-    """The training facts for the card: number of distinct texts, duration and software."""
+    """Facts about the training for the model card: number of distinct texts, duration and software."""
 
     texts: int
     steps: int
@@ -21,7 +21,7 @@ class LanguageTraining:
 
 
 def bert_card(folder: Path, bert: Any, reading: LanguageTraining, marks: BertScores) -> str:
-    """Return the card as Markdown; the size is that of the weights in the folder."""
+    """Return the model card as Markdown; the model size is read from the weights in the folder."""
     rows = {
         ("a hidden word of a post", "the model"): marks.words,
         ("a hidden word of a post", "always the commonest word"): marks.commonest_word,

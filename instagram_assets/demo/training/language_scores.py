@@ -1,4 +1,4 @@
-"""Evaluation of the demo's language model: masked words in new posts, and age prediction from its embeddings."""
+"""Evaluation of the demo's language model: masked words in unseen posts, and age prediction from its embeddings."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -21,7 +21,7 @@ _AT_ONCE = 256
 
 @dataclass(frozen=True)
 class BertScores:
-    """Accuracy for masked words, and for ages from the untuned embeddings; each with a baseline."""
+    """Accuracy of masked word prediction and of age prediction from the untuned embeddings, each with a baseline."""
 
     words: Score
     commonest_word: Score
@@ -30,7 +30,7 @@ class BertScores:
 
 
 def evaluate_bert(model: Any, tokenizer: Any, seed: int, count: int) -> BertScores:
-    """Evaluate a BertForMaskedLM on the posts of `count` new people; ages are predicted for half of them."""
+    """Evaluate a BertForMaskedLM on the posts of `count` unseen synthetic users; ages of half of them."""
     import torch
 
     persons = age_people(f"{seed} exam", count)
@@ -40,9 +40,9 @@ def evaluate_bert(model: Any, tokenizer: Any, seed: int, count: int) -> BertScor
 
 
 def _guess_words(model: Any, tokenizer: Any, texts: Sequence[str], seed: int) -> tuple[Score, Score]:
-    """Mask one word of each post.
+    """Mask one random word of each post and predict it.
 
-    Returns how many are predicted correctly, and the baseline of the most common word.
+    Returns the accuracy of the model, and that of always predicting the most common word.
     """
     import torch
 
@@ -61,9 +61,9 @@ def _guess_words(model: Any, tokenizer: Any, texts: Sequence[str], seed: int) ->
 
 
 def predict_ages(bert: Any, tokenizer: Any, persons: Sequence[AgePerson]) -> tuple[Score, Score]:
-    """Return the accuracy of a logistic regression for age on the untuned embeddings, and that of the larger class.
+    """Return the accuracy of logistic regression of age on untuned embeddings, and of the majority class.
 
-    It is trained on one half of the people and evaluated on the other.
+    The regression is trained on half of the users and evaluated on the other half.
     """
     from sklearn.linear_model import LogisticRegression
 
@@ -76,7 +76,7 @@ def predict_ages(bert: Any, tokenizer: Any, persons: Sequence[AgePerson]) -> tup
 
 
 def _vectors(bert: Any, tokenizer: Any, persons: Sequence[AgePerson]) -> NDArray[np.float32]:
-    """Return each person's [CLS] of the last layers, averaged over posts as in the age model: [n, 4 · width]."""
+    """Return the [CLS] vectors of the last four layers, averaged over each user's posts: float32[users, 4 · width]."""
     import torch
 
     posts: list[Tensor] = []

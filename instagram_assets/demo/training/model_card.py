@@ -19,7 +19,7 @@ _MERGED = 6  # groups of merged subjects that are listed
 
 @dataclass(frozen=True)
 class ModelTraining:
-    """The training facts for the card."""
+    """Facts about the training for the model card."""
 
     seed: int
     pictures: int
@@ -30,7 +30,7 @@ class ModelTraining:
 
 
 def models_card(folder: Path, training: ModelTraining, splits: DatasetSplits, marks: ModelScores, exam_set: str) -> str:
-    """Return the card as Markdown; the sizes are those of the files in the folder."""
+    """Return the model card as Markdown; model sizes are read from the files in the folder."""
     return _CARD.format(
         sizes="\n".join(f"| `{name}` | {_size(folder / name)} |" for name in ("blip", "clip")),
         seed=training.seed,
@@ -82,7 +82,7 @@ def _cells(score: Score) -> str:
 
 
 def _errors(marks: ModelScores) -> str:
-    """Return the confused words, most frequent first."""
+    """Return the confused caption words as text, most frequent first."""
     confused: Counter[str] = Counter()
     for said, truth in (*marks.seen.errors, *marks.held_out.errors):
         words, right = said.split(), truth.split()

@@ -1,4 +1,4 @@
-"""Tokenizers of the demo's models: whole words for the training vocabulary, single letters for all other text."""
+"""Tokenizers of the demo's models: whole words of the training vocabulary, single characters for all other text."""
 
 import string
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ _JAMO = "".join(
 
 
 def bert_tokenizer() -> Any:
-    """Return a BertTokenizer as BLIP uses it, with `[DEC]` as the first token of every caption."""
+    """Return the captioner's BertTokenizer, with `[DEC]` as the first token of every caption, as in BLIP."""
     from transformers import BertTokenizer
 
     pieces = (*_BERT_SPECIALS, *VOCABULARY, *_LETTERS, *(f"##{letter}" for letter in _LETTERS), *string.punctuation)
@@ -48,7 +48,7 @@ def bert_tokenizer() -> Any:
 
 
 def language_tokenizer(texts: Sequence[str]) -> Any:
-    """Return a BertTokenizer for Korean and English: frequent subwords of the texts, and all single letters."""
+    """Return a BertTokenizer for Korean and English: frequent subwords of the texts, and all single characters."""
     from transformers import BertTokenizer
 
     letters = _LETTERS + _JAMO
@@ -62,7 +62,7 @@ def language_tokenizer(texts: Sequence[str]) -> Any:
 
 
 def clip_tokenizer() -> Any:
-    """Return a CLIPTokenizer: byte pairs that merge into the captions' words, and bytes for any other text."""
+    """Return the embedder's CLIPTokenizer: byte pairs that merge into caption words, and bytes for any other text."""
     from transformers import CLIPTokenizer
     from transformers.convert_slow_tokenizer import bytes_to_unicode
 
@@ -76,7 +76,7 @@ def clip_tokenizer() -> Any:
 
 
 def _merges(word: str) -> list[tuple[str, str]]:
-    """Return the merges that build a word from its letters, first to last."""
+    """Return the byte pair merges that build a word from its characters, in order."""
     ends = range(1, len(word))
     starts = [word[:end] for end in (*ends, len(word))]
     return [(start, longer[len(start) :] + ("</w>" if longer == word else "")) for start, longer in pairwise(starts)]

@@ -27,7 +27,7 @@ _THREADS = 1  # the matrices are so small that a second thread mostly waits
 
 @dataclass(frozen=True)
 class TrainingRecipe:
-    """Amounts of training and evaluation data, and numbers of steps."""
+    """Sizes of training and evaluation data, and numbers of training steps."""
 
     pictures: int = 36  # of each training combination
     tower_steps: int = 3000
@@ -39,7 +39,7 @@ class TrainingRecipe:
 
 
 def train_vision_models(folder: Path, seed: int, recipe: TrainingRecipe, progress: ReportProgress) -> ModelTraining:
-    """Train `blip` and `clip`, save them in the folder, and return the training facts for their card."""
+    """Train captioner and embedder, save them as `blip` and `clip`, and return the facts for their model card."""
     wall, cpu = time.perf_counter(), time.process_time()
     lessons = make_training_set(split_subjects(seed).trained, recipe.pictures, seed, progress)
     tower, hints = train_vision_encoder(lessons, recipe.tower_steps, seed, progress)
@@ -59,10 +59,9 @@ def train_vision_models(folder: Path, seed: int, recipe: TrainingRecipe, progres
 
 
 def evaluate_and_write_card(folder: Path, training: ModelTraining, exam: EvaluationSize, validate: bool = False) -> str:
-    """Evaluate the folder's models on new pictures, write their card and return it.
+    """Evaluate the vision models in `folder` on unseen images, write their model card and return it.
 
-    With `validate` the validation set is used: recipes are compared on it, so that only the chosen one is evaluated on
-    the test set.
+    With `validate` the validation set is used instead of the test set, to compare recipes.
     """
     splits = split_subjects(training.seed)
     exam_set, held_out = ("validation", splits.validation) if validate else ("test", splits.test)
@@ -73,7 +72,7 @@ def evaluate_and_write_card(folder: Path, training: ModelTraining, exam: Evaluat
 
 
 def train_language_model(folder: Path, seed: int, recipe: TrainingRecipe, progress: ReportProgress) -> str:
-    """Train `bert`, save it in the folder with its card, and return the card."""
+    """Train the language model, save it as `bert` with its model card, and return the card."""
     cpu = time.process_time()
     texts = training_texts(seed, recipe.readers)
     model, tokenizer = train_bert(texts, recipe.bert_steps, seed, progress)
@@ -93,7 +92,7 @@ def _versions() -> dict[str, str]:
 
 
 def main() -> None:
-    """Command line: train the demo's captioner, embedder and language model, evaluate them and write their cards."""
+    """Command line: train and evaluate the demo's captioner, embedder and language model; writes model cards."""
     import torch
     from transformers.utils import logging
 

@@ -1,4 +1,4 @@
-"""Training of the demo's language model: a BERT of a quarter of a million weights, on synthetic posts only."""
+"""Training of the demo's language model: a BERT with 250,000 parameters, on synthetic posts only."""
 
 import random
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ _HIDDEN_SHARE = 0.25  # of the tokens: more than usual, as posts are short
 
 
 def training_texts(seed: int, people_count: int = TRAINING_PEOPLE) -> list[str]:
-    """Return the training texts: posts of synthetic people and diary entries about the demo's pictures."""
+    """Return the training texts: posts of synthetic users, and captions of the demo's images."""
     rng = random.Random(f"{seed} reading")
     posts = [text for person in age_people(f"{seed} reading", people_count) for text in person.posts]
     diaries = [diary_caption(scene, rng) for scene in render_scenes(all_subjects(), _DIARIES, rng)]
@@ -28,7 +28,7 @@ def training_texts(seed: int, people_count: int = TRAINING_PEOPLE) -> list[str]:
 
 
 def new_bert(tokenizer: Any) -> Any:
-    """Return an untrained BERT for masked language modelling; its encoder is the language model."""
+    """Return a randomly initialised BertForMaskedLM, whose encoder becomes the demo's language model."""
     from transformers import BertConfig, BertForMaskedLM
 
     return BertForMaskedLM(
@@ -52,7 +52,7 @@ def train_bert(texts: list[str], steps: int, seed: int, progress: ReportProgress
     """Train a BertForMaskedLM on the texts; returns it with its tokenizer.
 
     Each masked word is predicted twice: at its own position, as usual, and from [CLS], without a position. So [CLS]
-    learns to represent the whole post before it is trained on any label.
+    learns to represent the whole post without any labels.
     """
     import torch
     from torch.nn.functional import cross_entropy
@@ -78,7 +78,7 @@ def train_bert(texts: list[str], steps: int, seed: int, progress: ReportProgress
 
 
 def maskable_tokens(ids: "Tensor", tokenizer: Any) -> "Tensor":
-    """Return which tokens are words and not special tokens: bool of the shape of `ids`."""
+    """Return a mask of the tokens that are not special tokens: bool of the shape of `ids`."""
     import torch
 
     return ~torch.isin(ids, torch.tensor(tokenizer.all_special_ids))

@@ -1,4 +1,4 @@
-"""Training of the demo's captioner: a BLIP with half a million weights that names a picture's shape and background."""
+"""Training of the demo's captioner: a BLIP with 500,000 parameters that names an image's shape and background."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -23,14 +23,14 @@ _PLACES = (3, 2, 6)  # positions of shape, colour and background among a caption
 
 
 def new_blip_processor() -> Any:
-    """Return image processor and tokenizer together, as `save_pretrained` stores them."""
+    """Return a BlipProcessor: image processor and tokenizer."""
     from transformers import BlipProcessor
 
     return BlipProcessor(image_processor(), bert_tokenizer())
 
 
 def new_blip(tokenizer: Any) -> Any:
-    """Return an untrained BLIP."""
+    """Return a randomly initialised BLIP for the tokenizer's vocabulary."""
     from transformers import BlipConfig, BlipForConditionalGeneration
 
     text = {
@@ -61,7 +61,7 @@ def new_blip(tokenizer: Any) -> Any:
 def train_blip(
     tower: Any, hints: AuxiliaryHeads, lessons: TrainingSet, steps: int, seed: int, progress: ReportProgress
 ) -> tuple[Any, Any]:
-    """Train a BLIP that starts with the pretrained encoder; returns it with its processor."""
+    """Train a BLIP initialised with the pretrained image encoder `tower`; returns it with its processor."""
     import torch
     from torch.nn.functional import cross_entropy
 
@@ -100,7 +100,7 @@ def _tokens(caption: str, tokenizer: Any) -> list[int]:
 
 
 def _barred_words(fair: "Tensor", length: int, tokenizer: Any) -> "Tensor":
-    """Return the tokens excluded from the loss at each position of a caption: bool[subjects, length, words]."""
+    """Return a mask of the tokens excluded from the loss per caption position: bool[subjects, length, vocabulary]."""
     import torch
 
     barred = torch.zeros(len(fair), length, len(tokenizer), dtype=torch.bool)

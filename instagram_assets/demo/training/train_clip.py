@@ -1,8 +1,8 @@
 """Training of the demo's embedder: a small CLIP whose cosine similarity reflects how many attributes agree.
 
-Full-size CLIP only has to rank the correct caption first. Here the cosine itself is the target: two pictures, or a
-picture and a text, are as similar as the share of shape, colour and background in which they agree. So pictures of one
-subject are close together, and pictures that differ in one word lie clearly outside of the clusters' `eps`.
+The contrastive loss of CLIP only ranks the correct caption first. Here the cosine similarity itself is the target: for
+two images, or an image and a text, it is the share of equal attributes (shape, colour, background). So images of one
+subject are close together, and images that differ in one attribute are farther apart than the `eps` of the clustering.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,7 @@ _WHOLE = 0.5  # share of the texts that are whole captions; the others are like 
 
 
 def new_clip_processor() -> Any:
-    """Return image processor and tokenizer together, as `save_pretrained` stores them."""
+    """Return a CLIPProcessor: image processor and tokenizer."""
     from transformers import CLIPImageProcessorPil, CLIPProcessor
 
     like = image_processor()
@@ -45,7 +45,7 @@ def new_clip_processor() -> Any:
 
 
 def new_clip(tokenizer: Any) -> Any:
-    """Return an untrained CLIP."""
+    """Return a randomly initialised CLIP for the tokenizer's vocabulary."""
     from transformers import CLIPConfig, CLIPModel
 
     text = {
@@ -65,7 +65,7 @@ def new_clip(tokenizer: Any) -> Any:
 def train_clip(
     tower: Any, hints: AuxiliaryHeads, lessons: TrainingSet, steps: int, seed: int, progress: ReportProgress
 ) -> tuple[Any, Any]:
-    """Train a CLIP that starts with the pretrained encoder; returns it with its processor."""
+    """Train a CLIP initialised with the pretrained image encoder `tower`; returns it with its processor."""
     import torch
     from torch.nn.functional import mse_loss, normalize
 
@@ -103,16 +103,17 @@ def train_clip(
 
 
 def _nearness(agree: "Tensor", first: "Tensor", second: "Tensor") -> "Tensor":
-    """Return the target cosine of two descriptions, if each is the sum of one direction for every word in it.
+    """Return the target cosine similarity of pairs of descriptions: float[n, n].
 
-    `agree` is float[n, n, 3]; `first` and `second`, float[3] or float[n, 3], are the attributes that each mentions.
+    It is that of sums of orthogonal vectors, one per attribute. `agree`, float[n, n, 3], is 1 for equal attributes;
+    `first` and `second`, float[3] or float[n, 3], are 1 for the attributes that each description mentions.
     """
     both = (agree * first * second).sum(2)
     return both / (first.sum(-1) * second.sum(-1)).sqrt()
 
 
 def _phrases(subject: ImageSubject) -> list[tuple[str, tuple[int, int, int]]]:
-    """Return texts that are true of the subject, its caption first; each with the attributes that it mentions."""
+    """Return texts that describe the subject, full caption first, each with a 0/1 mask of its attributes."""
     shape, colour, background = subject
     thing, place = subject.caption.split(" on ")
     return [
@@ -128,9 +129,9 @@ def _phrases(subject: ImageSubject) -> list[tuple[str, tuple[int, int, int]]]:
 
 
 def _as_clip_weights(tower: Any) -> dict[str, "Tensor"]:
-    """Return a BlipVisionModel's weights under CLIP's names.
+    """Return the state dict of a BlipVisionModel under the parameter names of CLIP.
 
-    BLIP's patch bias is added to CLIP's position embeddings.
+    CLIP has no patch bias, so BLIP's is added to the position embeddings.
     """
     import torch
 

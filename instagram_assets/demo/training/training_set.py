@@ -1,4 +1,4 @@
-"""Training data of the demo's vision models as one array, with augmentation, and their training loop."""
+"""Training data of the demo's vision models as one array, its augmentation, and the training loop."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -26,7 +26,7 @@ _SHIFT = (-0.08, 0.08)  # of half a side
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Training pictures as one array, with the index of the subject that each one shows (`owners`).
+    """Training images as one array, with the index of the subject that each one shows (`owners`).
 
     `pixels` is uint8[n, 3, SIDE, SIDE], `owners` int64[n] into `subjects`.
     """
@@ -53,7 +53,7 @@ def image_processor() -> Any:
 
 
 def make_training_set(subjects: Sequence[ImageSubject], each: int, seed: int, progress: ReportProgress) -> TrainingSet:
-    """Render `each` pictures of every subject at the models' input size."""
+    """Render `each` images of every subject at the models' input size."""
     import torch
 
     processor = image_processor()
@@ -78,9 +78,9 @@ def draw_batch(lessons: TrainingSet, generator: Any) -> tuple["Tensor", "Tensor"
 
 
 def augment(pixels: "Tensor", generator: Any) -> "Tensor":
-    """Return the pictures as float32 of the same range, half of them mirrored, half shifted and scaled a little.
+    """Return the images as float32 of the same range, half of them mirrored, half shifted and scaled a little.
 
-    None of it changes a caption, so that one rendered picture yields many training examples.
+    None of it changes a caption, so that one rendered image yields many training examples.
     """
     import torch
     from torch.nn.functional import affine_grid, grid_sample
@@ -98,7 +98,7 @@ def augment(pixels: "Tensor", generator: Any) -> "Tensor":
 
 
 def model_inputs(pixels: "Tensor", generator: Any) -> "Tensor":
-    """Return the models' input: float32 and normalised, with a random change of each picture's brightness."""
+    """Return the models' input: float32 and normalised, with a random change of each image's brightness."""
     import torch
     from transformers.utils.constants import OPENAI_CLIP_MEAN, OPENAI_CLIP_STD
 
@@ -119,10 +119,10 @@ def shape_coverage(pixels: "Tensor", attributes: "Tensor") -> "Tensor":
 
 
 def trainable_labels(attributes: "Tensor") -> "Tensor":
-    """Return which classes may be used as targets or negatives for each subject: bool[subjects, 3, 8].
+    """Return a mask of the classes that can be targets or negatives for each subject: bool[subjects, 3, 8].
 
-    A class is left out where it would form a held-out subject: it must not be learnt as wrong, since it is never shown
-    as correct. A shape in its background's colour is really wrong, so it stays in.
+    False for a class that turns the subject into a held-out one: it is never a target, so as a negative it would be
+    learnt as wrong. True for a shape in the colour of its background, which is no valid subject.
     """
     import torch
 
@@ -147,7 +147,7 @@ _DECAY = 0.7  # share of the steps for its decay
 def train_network(
     name: str, parts: Sequence[Any], loss_of: LossFunction, steps: int, seed: int, progress: ReportProgress
 ) -> None:
-    """Train all weights of `parts` to lower the loss of random batches."""
+    """Train all parameters of the modules `parts` on random batches; `name` is shown in progress messages."""
     import torch
 
     generator = torch.Generator().manual_seed(seed)
@@ -173,7 +173,7 @@ def train_network(
 
 
 def _optimizers(parts: Sequence[Any]) -> list[Any]:
-    """Return Muon for the matrices between layers, which converges twice as fast, and AdamW for the other weights."""
+    """Return two optimisers: Muon for hidden weight matrices (converges twice as fast), AdamW for other parameters."""
     import torch
 
     weights = [(name, weight) for part in parts for name, weight in part.named_parameters()]
@@ -185,5 +185,5 @@ def _optimizers(parts: Sequence[Any]) -> list[Any]:
 
 
 def _rate(share: float) -> float:
-    """Return the learning rate after this share of the steps, as a share of the maximum."""
+    """Return the learning rate after a share of the steps (0 to 1), as a share of the maximum rate."""
     return min(1.0, (share + 0.001) / _WARM_UP, (1 - share) / _DECAY)

@@ -1,7 +1,7 @@
-"""The image encoder that both demo vision models start from, pretrained to classify and to localise the shape.
+"""The pretrained image encoder of both demo vision models, trained to classify and to localise the shape.
 
-A transformer that only has to classify shapes learns them separately for every pair of colours. One that must also
-localise the shape has to separate it from the background first, and then recognises it in any colour.
+A transformer trained only to classify shapes learns them separately for each pair of colours. If it is also trained to
+localise the shape, it learns to separate the shape from the background, and recognises it in any colour.
 """
 
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ _POINTING_WEIGHT = 9.0
 
 @dataclass(frozen=True)
 class AuxiliaryHeads:
-    """Two linear heads on the encoder that are discarded after training: one classifies, the other localises."""
+    """Two linear heads on the encoder, used only in training: one classifies attributes, one localises the shape."""
 
     naming: Any
     pointing: Any
@@ -49,7 +49,7 @@ class AuxiliaryHeads:
     fair: "Tensor"
 
     def loss(self, states: Sequence["Tensor"], last: "Tensor", pixels: "Tensor", owners: "Tensor") -> "Tensor":
-        """Return the loss of classifying from `last` and localising from one of `states`.
+        """Return the sum of classification loss on `last` and localisation loss on one of `states`.
 
         `last` and each of `states`, the layers' outputs, are float[n, 1 + patches, HIDDEN_SIZE].
         """
@@ -67,7 +67,7 @@ class AuxiliaryHeads:
 
 
 def new_auxiliary_heads(lessons: TrainingSet) -> AuxiliaryHeads:
-    """Return untrained heads for the subjects of the training set."""
+    """Return randomly initialised heads for the subjects of the training set."""
     from torch import nn
 
     naming, pointing = nn.Linear(HIDDEN_SIZE, sum(map(len, ATTRIBUTES))), nn.Linear(HIDDEN_SIZE, _CELLS * _CELLS)
@@ -77,7 +77,7 @@ def new_auxiliary_heads(lessons: TrainingSet) -> AuxiliaryHeads:
 def train_vision_encoder(
     lessons: TrainingSet, steps: int, seed: int, progress: ReportProgress
 ) -> tuple[Any, AuxiliaryHeads]:
-    """Train a BlipVisionModel; returns it with its heads."""
+    """Train a BlipVisionModel as image encoder; returns it with its auxiliary heads."""
     import torch
     from transformers import BlipVisionConfig, BlipVisionModel
 
@@ -96,7 +96,7 @@ def train_vision_encoder(
 
 
 def _by_patch(shares: "Tensor") -> "Tensor":
-    """Return the coverage of each patch's cells: float[n, patches, cells]."""
+    """Average the shape's coverage per pixel, float[n, SIDE, SIDE], over cells of patches: float[n, patches, cells]."""
     from torch.nn.functional import adaptive_avg_pool2d
 
     count, patches = len(shares), IMAGE_SIDE // PATCH_SIZE

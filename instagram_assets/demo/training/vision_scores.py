@@ -1,4 +1,4 @@
-"""Evaluation of the demo's vision models on pictures that were not used for training."""
+"""Evaluation of the demo's vision models on images that were not used for training."""
 
 import random
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ COLLECTIONS = 20
 
 @dataclass(frozen=True)
 class EvaluationSize:
-    """Numbers of training subjects in the evaluation, and of pictures rendered for each subject."""
+    """Numbers of training subjects in the evaluation, and of images rendered for each subject."""
 
     seen: int = 296
     seen_each: int = 2
@@ -46,7 +46,7 @@ class CaptionScores:
 
 @dataclass(frozen=True)
 class ClusterScores:
-    """Clustering quality for pictures of subjects that were never trained on."""
+    """Clustering quality for images of held-out subjects."""
 
     purity: Score  # of the largest clusters of several small collections, summed
     worst: float  # the lowest purity among them
@@ -57,7 +57,7 @@ class ClusterScores:
 
 @dataclass(frozen=True)
 class ModelScores:
-    """All scores of an evaluation."""
+    """All scores of the vision models: captions of training and held-out subjects, and clusters."""
 
     seen: CaptionScores
     held_out: CaptionScores
@@ -67,7 +67,7 @@ class ModelScores:
 def evaluate_models(
     models: Models, exam: EvaluationSize, seen: Sequence[ImageSubject], held_out: Sequence[ImageSubject], seed: str
 ) -> ModelScores:
-    """Evaluate the models on new pictures; the seed selects them, and must not be one that was used for training."""
+    """Evaluate the vision models on new images, rendered with `seed`, which must differ from the training seed."""
     rng = random.Random(seed)
     seen = seen[: exam.seen]
     seen_marks, seen_vectors = _caption_marks(models, seen, exam.seen_each, rng)
@@ -78,7 +78,7 @@ def evaluate_models(
 def _caption_marks(
     models: Models, subjects: Sequence[ImageSubject], each: int, rng: random.Random
 ) -> tuple[CaptionScores, NDArray[np.float32]]:
-    """Return the caption scores, and the pictures' embeddings as float32[subjects, each, width]."""
+    """Return caption scores for `each` images per subject, and image embeddings as float32[subjects, each, width]."""
     scenes = render_scenes(subjects, each, rng)
     pictures = decode_scenes(scenes)
     right = [scene.caption for scene in scenes]
@@ -125,7 +125,7 @@ def _cluster_marks(
 
 
 def _pairs(vectors: NDArray[np.float32], owners: Sequence[ImageSubject]) -> tuple[Score, Score]:
-    """Return how many pairs of one subject are within EPS, and how many pairs that differ in one word are beyond it."""
+    """Return how many image pairs of one subject are within `EPS`, and how many differing in one word are beyond."""
     words = np.array(owners)
     agree = (words[:, np.newaxis] == words).sum(2)
     near = 1 - vectors @ vectors.T <= EPS
