@@ -148,7 +148,7 @@ def unguard_of(names: Sequence[str], spreadsheet_safe: bool | None) -> Callable[
 
 
 def decoders(names: Sequence[str]) -> list[Callable[[str], Any]]:
-    """Returns for each column the function that decodes the text of its cells."""
+    """Returns, for each named column, the function that decodes the text of its cells."""
     return [csv_cells.decoder(_TYPES.get(name), caption=name == "caption") for name in names]
 
 

@@ -15,7 +15,7 @@ PSEUDONYMOUS = "pseudonymous"
 
 
 def merged(settings: Settings) -> list[str]:
-    """Returns the file names of the merged dataset, without and with captions."""
+    """Returns the two file names of the merged dataset as JSON: without and with captions."""
     return [json_name(settings.mode, captions=each) for each in (False, True)]
 
 
@@ -50,7 +50,7 @@ def _delta(settings: Settings) -> str:
 
 
 def _being_written(names: tuple[str, ...]) -> set[str]:
-    """Returns these names and the temporary names that they have while they are being replaced."""
+    """Returns these names and the temporary names under which they are replaced: `.NAME.new` and `.NAME.old`."""
     return {*names, *(f".{name}.{state}" for name in names for state in ("new", "old"))}
 
 

@@ -93,7 +93,7 @@ class _Out:
         """Does nothing: there is no further buffer."""
 
     def take(self) -> bytes:
-        """Returns and clears what was written since the last call."""
+        """Returns the bytes written since the last call, and clears the buffer."""
         data = b"".join(self._parts)
         self._parts, self.size = [], 0
         return data

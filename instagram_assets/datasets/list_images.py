@@ -92,7 +92,7 @@ def listed_images(
     seen = set[str]()
     clusters = _by_image(root, "clusters", wanted, ("scope", "cluster"))
     found = (_of_posts(root, cells, wanted), _of_searches(root, wanted, seen))
-    # The known partitions may be older than the lake: then the whole lake is scanned.
+    # `cells` can be outdated: for images not found there the whole lake is scanned.
     again = () if cells is None else (_of_posts(root, None, wanted),)
     for rows in (*found, *again):
         if len(seen) == len(wanted):

@@ -50,7 +50,7 @@ class DecodedVideo:
 
     @property
     def stated_seconds(self) -> float | None:
-        """Duration in seconds from the header; None if it has none."""
+        """The duration in seconds from the header; None if the header has none."""
         stream = self.stream
         if stream.duration and stream.time_base:
             return float(stream.duration * stream.time_base)
@@ -68,7 +68,7 @@ class DecodedVideo:
         return min(stated, MAX_SECONDS)
 
     def frames(self, skip: Skip = "DEFAULT") -> Iterator["VideoFrame"]:
-        """Yields decoded video frames from the current position; damaged ones are skipped and counted."""
+        """Yields decoded video frames from the current position; damaged ones are skipped."""
         from av.error import InvalidDataError
 
         self.stream.codec_context.skip_frame = skip
@@ -91,7 +91,7 @@ class DecodedVideo:
         self._count_missing(self.stream)
 
     def audio_frames(self) -> Iterator["AudioFrame"]:
-        """Yields decoded frames of the first audio stream from the current position; damaged ones are counted only."""
+        """Yields decoded frames of the first audio stream from the current position; damaged ones are skipped."""
         from av.error import InvalidDataError
 
         stream = self.container.streams.audio[0]

@@ -1,4 +1,4 @@
-"""Contracts of the image search: results, images, embeddings, clusters, manual decisions, the dataset."""
+"""Contracts of the image search: results, images, embeddings, clusters, keep and drop decisions, the dataset."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
