@@ -33,8 +33,8 @@ def reel_analyses(
     """Returns the rows of `reel_analyses` for rows of `reel_videos`, whose files are below `media`.
 
     Loudness and cuts are measured for each stored video, and cached below `features`. With `labels`, rows of
-    `viral_labels`, the analyser gets the viral label of each reel where it is known. Raises the analyser's errors that
-    concern all videos; the failure of one video is a row.
+    `viral_labels`, the analyser gets the viral label of each reel where it is known. A failure of one video is stored
+    in its row; errors of the analyser that concern all videos are raised.
     """
     viral = _viral(labels) if labels is not None else {}
     places = ["post_id", "account", "day"]
@@ -60,10 +60,11 @@ def reel_analyses(
 
 
 def with_earlier_analyses(table: pa.Table, earlier: pa.Table) -> pa.Table:
-    """Returns `table` with each failed analysis replaced by the complete one that `earlier` has of the same video.
+    """Returns `table` with failed analyses replaced by the complete ones of the same videos in `earlier`.
 
-    Both are rows of `reel_analyses`. So a new model, prompt or label visibility loses nothing while the service is busy
-    or the budget is spent. Only the measures are those of `table`, and `reason` also tells of the failed request.
+    Both are tables of `reel_analyses`. So no analysis is lost when a new model, prompt or label visibility is used
+    while the service is busy or the budget is spent. The measured columns are those of `table`, and `reason` also has
+    the failure.
     """
     complete = {_video_of_post(row): row for row in earlier.to_pylist() if row["status"] == OK and row["video_id"]}
     rows = [
@@ -74,15 +75,15 @@ def with_earlier_analyses(table: pa.Table, earlier: pa.Table) -> pa.Table:
 
 
 def is_from_before(reason: str | None) -> bool:
-    """Whether a row of `reel_analyses` with this reason is an earlier one, kept since a newer request failed."""
+    """Whether this `reason` of a `reel_analyses` row marks an earlier analysis, kept since a newer one failed."""
     return NEWER_FAILED in (reason or "")
 
 
 def analysis_counts(table: pa.Table, unanswered_usd: float = 0.0) -> dict[str, float]:
-    """Returns totals of a `reel_analyses` table: rows by status, seconds, tokens, dollars, counting each video once.
+    """Returns totals of a `reel_analyses` table by name: rows by status, seconds, tokens, dollars.
 
-    Seconds, tokens and dollars per video help to choose a batch size; `unanswered_usd`, the maximum cost of calls
-    without a response, is listed separately.
+    A video that several posts show is counted once. Seconds, tokens and dollars per video help to choose a batch size.
+    `unanswered_usd` is the maximum cost of calls without a response, in US dollars, and listed separately.
     """
     rows = table.select(["video_id", "status", "analyser", "seconds", *_SUMS]).to_pylist()
     videos = rows_by_video(rows)
@@ -100,7 +101,7 @@ def analysis_counts(table: pa.Table, unanswered_usd: float = 0.0) -> dict[str, f
 
 
 def rows_by_video(rows: Iterable[Row]) -> list[Row]:
-    """Returns one row per video: when two posts show it, both rows have its tokens and cost, which were paid once."""
+    """Returns one row per video, since the rows of posts that show the same video repeat its tokens and cost."""
     return list({row["video_id"]: row for row in rows if row["video_id"]}.values())
 
 
@@ -116,7 +117,7 @@ def _video_of_post(row: Row) -> tuple[str, str, str | None]:
 
 
 def _with_measures(row: Row, measures: Row) -> Row:
-    """Returns a row with its measured columns, and for an analysis also the reason why a measure is missing."""
+    """Returns a row with the measured columns; `reason` of a complete row also says why a measure is missing."""
     both = {**row, **measures, "reason": row.get("reason")}
     if row["status"] == OK and measures["reason"]:
         both["reason"] = "; ".join(filter(None, (row.get("reason"), measures["reason"])))
@@ -127,6 +128,6 @@ _SUMS = ("prompt_tokens", "answer_tokens", "cost_usd")
 
 
 def _viral(labels: pa.Table) -> dict[tuple[str, str], bool | None]:
-    """Returns whether each reel went viral; null where that is unknown."""
+    """Returns (account, post id) → whether the reel went viral; null if that is unknown."""
     rows = labels.select(list(LABEL_COLUMNS)).to_pylist()
     return {(row["account"], row["id"]): row["viral"] for row in rows if row["kind"] == "reel"}

@@ -1,6 +1,6 @@
 """Cache of paid model responses: first in the call ledger, then permanently in the feature store.
 
-The ledger is a local file of one data folder; the store is a part of the lake, which many may share.
+The ledger is a local file of one data folder; the feature store is in the lake, which several data folders can share.
 """
 
 from collections.abc import Iterable
@@ -40,7 +40,7 @@ class AnswerCache:
         self._root, self._ledger, self._model = root, ledger, model
 
     def known(self, video_ids: Iterable[str], questions: Iterable[Question]) -> CachedAnswers:
-        """Returns the cached responses in the store for these videos."""
+        """Returns the responses to these prompts that the feature store has for these videos."""
         ids = list(video_ids)
         return {
             (row["video_id"], question.version): CachedAnswer(row["answer"], row["seconds"], row["reason"])
@@ -49,7 +49,7 @@ class AnswerCache:
         }
 
     def came_since(self, video_id: str, question: Question) -> str | None:
-        """Returns a response that another process obtained since, from the ledger or the store; null if none."""
+        """Returns a response that another process cached since `known` was called, in ledger or store; null if none."""
         if not self._ledger.was_answered(video_id, self._model, question.version):
             return None
         if standing := self._ledger.answers(self._model, [question.version], [video_id]):
@@ -58,7 +58,7 @@ class AnswerCache:
         return known[video_id, question.version].answer if known else None
 
     def keep(self, questions: Iterable[Question]) -> None:
-        """Copy responses from the ledger to the store, then delete them from the ledger."""
+        """Copies the responses to these prompts from the ledger to the store, then deletes them from the ledger."""
         for question in questions:
             if not (standing := self._ledger.answers(self._model, [question.version])):
                 continue

@@ -1,8 +1,8 @@
-"""Ledger of paid model calls: one row per call, written before it with its maximum cost and updated afterwards.
+"""Ledger of paid model calls: one row per call, written before the call with its maximum cost and updated afterwards.
 
 So the daily budget is never exceeded, with any number of concurrent calls and processes. A call whose response was lost
-keeps the status `unanswered` and its maximum cost, since it is unknown whether it was charged. A response stays in its
-row until it is cached elsewhere, so that a kill loses nothing that was paid for.
+keeps the status `unanswered` and its maximum cost, since it is unknown whether it was charged. A response is kept in
+its row until it is cached elsewhere, so that no paid response is lost if the process is killed.
 """
 
 import sqlite3
@@ -55,18 +55,18 @@ _ROUNDING = 1e-9
 
 
 class Prices(NamedTuple):
-    """US dollars per million tokens, sent and received."""
+    """Prices in US dollars per million tokens: of the prompt, and of the response."""
 
     prompt: float
     answer: float
 
     def cost(self, prompt_tokens: int, answer_tokens: int) -> float:
-        """Returns the cost of so many tokens in US dollars."""
+        """Returns the cost of these numbers of tokens in US dollars."""
         return (prompt_tokens * self.prompt + answer_tokens * self.answer) / 1e6
 
 
 class CallSubject(NamedTuple):
-    """The subject of a call: its video, kind, model and prompt."""
+    """What a call is about: its video, kind of call, model and prompt version."""
 
     video_id: str
     kind: str
@@ -75,7 +75,7 @@ class CallSubject(NamedTuple):
 
 
 class LedgerAnswer(NamedTuple):
-    """A response stored in the ledger; `id` is its row."""
+    """A response stored in the ledger; `id` is its row number."""
 
     id: int
     video_id: str
@@ -87,11 +87,11 @@ class LedgerAnswer(NamedTuple):
 
 @dataclass
 class Spent:
-    """The total cost of a video's calls, and their failures: number, number of permanent ones, and the last one.
+    """The total tokens and cost of a video's calls, and their failures: numbers by kind, and the last failure.
 
-    `failures` and `lasting` count calls for the analysis, `unsupposed` permanent failures for hypotheses. `unanswered`
-    calls are in the cost with `unanswered_usd`, the most that they can have been charged, and not in the tokens, which
-    are unknown.
+    `failures` and `lasting` count failed calls for the analysis (all, and permanent ones), `unsupposed` permanent
+    failures for hypotheses. `unanswered` is the number of calls without a response; their maximum cost `unanswered_usd`
+    is included in the cost, their tokens, which are unknown, are not included.
     """
 
     prompt_tokens: int = 0
@@ -107,9 +107,9 @@ class Spent:
 
 
 class Ledger:
-    """All calls and the daily budget in one SQLite file. Safe for several threads and processes.
+    """The ledger of all calls with the daily budget, in one SQLite file. Safe for several threads and processes.
 
-    Raises StorageError when the disk refuses or the file is damaged: without it the spending is unknown.
+    Raises StorageError when the disk refuses or the file is damaged, since the spending is unknown then.
     """
 
     def __init__(self, file: Path, prices: Prices, max_usd_per_day: float, zone: ZoneInfo) -> None:
@@ -119,10 +119,9 @@ class Ledger:
         self._held: dict[str, float] = {}
 
     def hold(self, video_id: str, prompt_tokens: int, answer_tokens: int) -> bool:
-        """Reserve budget for a video's first call during its upload, at its maximum cost; returns whether it fits.
+        """Reserves budget for a video's first call during its upload, at the maximum cost; returns whether it fits.
 
-        `reserve` consumes the reservation, `release` cancels it. It is known in this process only; this waits as
-        `reserve` does.
+        `reserve` consumes the reservation, `release` cancels it. Other processes do not see it. Waits like `reserve`.
         """
         cost = self._prices.cost(prompt_tokens, answer_tokens)
 
@@ -136,17 +135,17 @@ class Ledger:
             return bool(held)
 
     def release(self, video_id: str) -> None:
-        """Cancel the reservation for a video, if there still is one."""
+        """Cancels the budget reservation for a video, if there still is one."""
         with self._settled:
             if self._held.pop(video_id, None) is not None:
                 self._settled.notify_all()
 
     def reserve(self, about: CallSubject, prompt_tokens: int, answer_tokens: int) -> int | None:
-        """Record a call with its maximum cost before it is made; returns its row number.
+        """Records a call with its maximum cost before it is made; returns its row number.
 
-        None when it could exceed the daily budget, or what reservations leave of it. While calls of this process are
-        running, which may turn out cheaper, it waits for them first; without a reservation for its video, also for
-        other videos' reservations.
+        Returns None if the cost could exceed the daily budget, less the reservations for other videos. Before that it
+        waits for running calls of this process, since they can turn out cheaper than their maximum; without a
+        reservation for its video it also waits for the reservations of other videos.
         """
         cost = self._prices.cost(prompt_tokens, answer_tokens)
         moment = datetime.now(UTC)
@@ -183,7 +182,7 @@ class Ledger:
         reason: str | None = None,
         answer: str | None = None,
     ) -> None:
-        """Record the outcome of a call: its actual cost and its response; durable when this returns."""
+        """Records the result of a call: its status, actual tokens and cost, and response; durable when this returns."""
         cost = self._prices.cost(prompt_tokens, answer_tokens)
         row = (status, prompt_tokens, answer_tokens, cost, seconds, reason, answer, number)
         self._end(
@@ -193,11 +192,11 @@ class Ledger:
         )
 
     def leave_unanswered(self, number: int, reason: str, seconds: float) -> None:
-        """Record a call that may or may not have been charged: its maximum cost stays."""
+        """Records a call without a response, which was possibly charged: its maximum cost is kept."""
         self._end("UPDATE calls SET reason=?, seconds=? WHERE id=?", (reason, seconds, number))
 
     def note(self, about: CallSubject, status: str, reason: str) -> None:
-        """Record a failure that costs nothing, such as a video that cannot be read."""
+        """Records a failure without cost, such as a video that cannot be read."""
         moment = datetime.now(UTC)
         row = (*about, self._day(), moment.isoformat(timespec="milliseconds"), status, reason)
         self._write(
@@ -207,7 +206,7 @@ class Ledger:
         )
 
     def answers(self, model: str, prompts: Collection[str], videos: Iterable[str] | None = None) -> list[LedgerAnswer]:
-        """Returns the responses to these prompts in the ledger, of all videos or of some, oldest first."""
+        """Returns the responses to these prompts in the ledger, of all videos or of `videos`, oldest first."""
         some = set(videos) if videos is not None else None
 
         def read(connection: sqlite3.Connection) -> list[LedgerAnswer]:
@@ -222,7 +221,7 @@ class Ledger:
         return self._file.do(read)
 
     def was_answered(self, video_id: str, model: str, prompt: str) -> bool:
-        """Whether such a call ever had a usable response, wherever it is stored now."""
+        """Whether there ever was a usable response to this prompt, wherever it is stored now."""
         return self._file.do(
             lambda connection: (
                 connection.execute(
@@ -234,11 +233,11 @@ class Ledger:
         )
 
     def forget_answers(self, numbers: Sequence[int]) -> None:
-        """Delete responses that are cached elsewhere; their costs stay."""
+        """Deletes the responses in these rows, once they are cached elsewhere; their costs are kept."""
         self._write("UPDATE calls SET answer=NULL WHERE id=?", [(number,) for number in numbers])
 
     def spent(self, video_ids: Iterable[str], model: str, prompts: Collection[str]) -> dict[str, Spent]:
-        """Returns the cost and failures of each video's calls, for these prompts and for its upload."""
+        """Returns the tokens, cost and failures of each video's calls with these prompts, including its upload."""
         wanted = list(dict.fromkeys(video_ids))
         found = {video_id: Spent() for video_id in wanted}
 
@@ -258,17 +257,17 @@ class Ledger:
         return found
 
     def day_usd(self, day: str | None = None) -> float:
-        """Returns the cost of a day (default: today) in US dollars; running and unanswered calls at their maximum."""
+        """Returns the cost of a day (default: today) in US dollars; running and unanswered calls at the maximum."""
         return self._file.do(lambda connection: _sum(connection, day or self._day()))
 
     def table(self) -> pa.Table:
-        """Returns all calls as a table, oldest first."""
+        """Returns all calls as a table with the schema `CALLS`, oldest first."""
         names = ", ".join(CALLS.names)
         rows = self._file.do(lambda connection: connection.execute(f"SELECT {names} FROM calls ORDER BY id").fetchall())
         return pa.Table.from_pylist([dict(zip(CALLS.names, row, strict=True)) for row in rows], schema=CALLS)
 
     def close(self) -> None:
-        """Close the file; the next call opens it again."""
+        """Closes the file; the next call opens it again."""
         self._file.close()
 
     def _day(self) -> str:
@@ -280,7 +279,7 @@ class Ledger:
     def _when_settled(
         self, work: Callable[[str, sqlite3.Connection], T | None], may_change: Callable[[], bool]
     ) -> T | None:
-        """Returns the result of `work` in its own transaction, retried after each call that ends, until not null."""
+        """Returns the first non-null result of `work`, run in a transaction, and again after each call that ends."""
         while True:
             result = self._file.alone(partial(work, self._day()))
             if result is not None:
@@ -290,7 +289,7 @@ class Ledger:
             self._settled.wait()
 
     def _end(self, statement: str, row: Sequence[object]) -> None:
-        """Record how a call ended, and notify the threads that wait for its budget."""
+        """Records the end of a call, and notifies the threads that wait for budget."""
         try:
             self._write(statement, [row])
         finally:

@@ -1,8 +1,9 @@
 """The Gemini analyser: uploads each video once, pays for each response once, and isolates failures of single videos.
 
 Responses are stored in the ledger at once and then in the feature store, by hash of the video, prompt and model; only
-missing ones are requested. A video's folder in `under_way` exists from before its upload until its deletion from
-Gemini, and is locked meanwhile: so no two processes upload one video, and leftovers of a killed process are found.
+missing ones are requested. A video has a marker folder in `under_way` from before its upload until its deletion from
+Gemini, and the folder is locked meanwhile. So no two processes upload the same video, and leftovers of a killed process
+are found.
 """
 
 import json
@@ -55,7 +56,7 @@ _VIDEO_ID = re.compile("[0-9a-f]{64}")
 
 
 class NotAnsweredError(Exception):
-    """Raised when a prompt has no usable response; it has the status of its row and the reason."""
+    """Raised if a prompt has no usable response; `problem` has the status and reason for the video's row."""
 
     def __init__(self, status: str, reason: str) -> None:
         super().__init__(reason)
@@ -64,7 +65,7 @@ class NotAnsweredError(Exception):
 
 @dataclass
 class _Visit:
-    """One video to analyse: its label variants, its cached responses, and whether it may have been uploaded."""
+    """One video to analyse: its variants with different labels, its cached responses, and whether it was uploaded."""
 
     videos: list[Video]
     known: CachedAnswers
@@ -79,7 +80,7 @@ class _Visit:
 
 
 class _Text(NamedTuple):
-    """The content of a request, its maximum number of tokens, and the duration of the video in it, if any."""
+    """The content of a request, its maximum number of tokens, and the duration of the video in seconds, if any."""
 
     contents: "list[types.Content]"
     tokens: int
@@ -89,8 +90,8 @@ class _Text(NamedTuple):
 class GeminiAnalyser:
     """Analyses videos with Gemini, several at once; `backup` analyses those for which Gemini keeps failing.
 
-    `root` is the folder of cached responses, `folder` that of the ledger and of the markers of running work, on a local
-    disk.
+    `root` is the folder of the feature store with cached responses, `folder` the local folder of the ledger and of the
+    markers of running work.
     """
 
     name = "gemini"
@@ -135,7 +136,7 @@ class GeminiAnalyser:
         return with_backup(videos, rows, spent, most, self._backup)
 
     def _is_wanted(self, video: Video, known: CachedAnswers, spent: Spent) -> bool:
-        """Whether a prompt for a video has no response yet, and has not failed too often."""
+        """Whether a video lacks a response to one of its prompts, and that prompt has not failed too often."""
         if (video.video_id, WATCH.version) not in known:
             return spent.lasting < self._options.failures_for_backup
         supposed = (video.video_id, suppose(video.viral).version) in known
@@ -144,7 +145,7 @@ class GeminiAnalyser:
     def _watch_all(
         self, visits: list[_Visit], questions: Iterable[Question], total: int, on_progress: OnProgress | None
     ) -> dict[Video, AnalysisProblem]:
-        """Analyse each video, in as many threads as the settings allow; returns the problems by video."""
+        """Analyses the videos, in as many threads as the settings allow; returns the problem of each failed video."""
         stop, problems = threading.Event(), dict[Video, AnalysisProblem]()
         done = total - sum(len(visit.videos) for visit in visits)
         with GeminiApi(self._key, self._options, self._patience, stop) as api:
@@ -172,7 +173,7 @@ class GeminiAnalyser:
         return problems
 
     def _watch(self, api: GeminiApi, visit: _Visit) -> dict[Video, AnalysisProblem]:
-        """Send the missing prompts for one video while holding its lock; returns the problems by label."""
+        """Sends the missing prompts for one video while holding its lock; returns the problems by variant of it."""
         folder = self._under_way / visit.video.video_id
         visit.was_sent = folder.exists()
         with folder_lock(folder, _ELSEWHERE):
@@ -199,12 +200,12 @@ class GeminiAnalyser:
         return problems
 
     def _answer(self, visit: _Visit, question: Question) -> str | None:
-        """Returns the response to a prompt from the cache, or from another process since; null if there is none."""
+        """Returns the cached response to a prompt, also one cached by another process meanwhile; null if none."""
         known = visit.known.get((visit.video.video_id, question.version))
         return known.answer if known else self._kept.came_since(visit.video.video_id, question)
 
     def _analysis(self, api: GeminiApi, visit: _Visit) -> str:
-        """Returns the response to the first prompt, as JSON."""
+        """Uploads the video and returns the response to the first prompt, as JSON."""
         from google.genai import types
 
         video, started = visit.video, time.monotonic()
@@ -221,7 +222,7 @@ class GeminiAnalyser:
             self._ledger.release(video.video_id)
 
     def _ready(self, api: GeminiApi, visit: _Visit) -> "types.File":
-        """Uploads the video unless it is there, and returns it once Gemini can process it."""
+        """Uploads the video unless Gemini has it, and returns it once Gemini can process it."""
         try:
             return api.ready(visit.video, visit.note_sent)
         except (UnreadableVideoError, GaveUpError) as error:
@@ -230,7 +231,7 @@ class GeminiAnalyser:
             raise NotAnsweredError(FAILED, str(error)) from error
 
     def _ask(self, api: GeminiApi, question: Question, video_id: str, text: _Text, started: float) -> str:
-        """Returns the response to a prompt as JSON; a malformed one, or one not in English, is requested once more."""
+        """Returns the response to a prompt as JSON; requests it once more if it is malformed or not in English."""
         answer = self._call(api, question, question.kind, video_id, text, started)
         if answer.mendable:
             more = [_content("model", answer.text or "{}"), _content("user", mend(answer.reason or ""))]
@@ -248,7 +249,7 @@ class GeminiAnalyser:
     def _call(
         self, api: GeminiApi, question: Question, kind: str, video_id: str, text: _Text, started: float
     ) -> ModelResponse:
-        """Sends a prompt and returns the response, whatever its status; each attempt is recorded before it is made."""
+        """Sends a prompt and returns the response, even if unusable; each attempt is recorded in the ledger first."""
         about = self._about(video_id, kind, question)
         prompt_tokens, answer_tokens = text.tokens + _question_tokens(question), self._options.max_answer_tokens
 
@@ -288,7 +289,7 @@ class GeminiAnalyser:
             self._ledger.leave_unanswered(number, problem.reason if problem else type(error).__name__, seconds)
 
     def _leave(self, api: GeminiApi, folder: Path, sent: bool) -> None:
-        """Delete a video from Gemini; if that fails, its folder stays as a marker for the next run."""
+        """Deletes a video from Gemini; if that fails, its marker folder is kept for the next run."""
         try:
             if sent:
                 api.delete(folder.name)
@@ -297,7 +298,7 @@ class GeminiAnalyser:
             logger.warning("%s: the video is still at Gemini, which keeps it for two days (%s)", folder.name, error)
 
     def _clear(self, api: GeminiApi, video_id: str) -> None:
-        """Delete what a killed run left at Gemini of a video that needs no analysis."""
+        """Deletes from Gemini a video that a killed run uploaded and that needs no analysis any more."""
         folder = self._under_way / video_id
         with suppress(FileNotFoundError), feature_files.try_folder_lock(UPath(folder)) as alone:
             # Else another process is analysing it, and deletes it itself.
@@ -305,7 +306,7 @@ class GeminiAnalyser:
                 self._leave(api, folder, True)
 
     def _left_over(self) -> list[str]:
-        """Returns the videos that another process is analysing, or that a killed one left at Gemini."""
+        """Returns the videos that have a marker: in analysis by another process, or left over by a killed one."""
         with suppress(FileNotFoundError):
             return sorted(name for name in os.listdir(self._under_way) if _VIDEO_ID.fullmatch(name))
         return []
@@ -330,7 +331,7 @@ def _content(role: str, text: str) -> "types.Content":
 
 
 def _most_tokens(text: str) -> int:
-    """Returns an upper bound of a text's tokens: its length in bytes, as no token is shorter."""
+    """Returns an upper bound of a text's number of tokens: its length in UTF-8 bytes, since no token is shorter."""
     return len(text.encode())
 
 
@@ -339,7 +340,7 @@ def _question_tokens(question: Question) -> int:
 
 
 def _video_tokens(video: Video) -> int:
-    """Returns the maximum number of tokens of a video; of unknown duration, as if it were very highly compressed."""
+    """Returns the maximum number of tokens of a video; an unknown duration is bounded from the file size."""
     seconds = video.duration or os.path.getsize(video.path) / _LEAST_BYTES_PER_SECOND
     return math.ceil(seconds + 1) * _TOKENS_PER_SECOND
 

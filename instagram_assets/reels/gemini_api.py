@@ -48,15 +48,15 @@ class GaveUpError(Exception):
 
 
 class UnreadableVideoError(Exception):
-    """Raised when Gemini has the video and cannot read it."""
+    """Raised if Gemini has received the video but cannot read it."""
 
 
 class StoppedError(Exception):
-    """Raised when the work was asked to stop."""
+    """Raised if the run was asked to stop."""
 
 
 class GeminiRetries(NamedTuple):
-    """Retry settings: the number of attempts on transient errors, and the first and the longest wait in seconds."""
+    """Retry settings: the maximum number of attempts, and the first and the longest wait in seconds."""
 
     attempts: int = 6
     first_wait: float = 1.0
@@ -64,7 +64,10 @@ class GeminiRetries(NamedTuple):
 
 
 class ApiProblem(NamedTuple):
-    """A classified error: whether it is transient, the seconds to wait, and whether it certainly was not charged."""
+    """A classified error of a request: transient (`passing`), surely free of charge, refused by Gemini, or neither.
+
+    `retry_after` is the time to wait in seconds, if Gemini gave one.
+    """
 
     reason: str
     passing: bool = False
@@ -74,7 +77,7 @@ class ApiProblem(NamedTuple):
 
 
 class GeminiApi:
-    """A connection to Gemini, usable from several threads. The key is sent in a header and never in a message."""
+    """A client of Gemini's API, usable from several threads. The key is only sent in a header, never in messages."""
 
     def __init__(self, key: str, options: GeminiSettings, patience: GeminiRetries, stop: threading.Event) -> None:
         import httpx2
@@ -98,7 +101,7 @@ class GeminiApi:
         self._client.close()
 
     def check_model(self) -> None:
-        """Look the model up once, which costs nothing, so that a wrong name or key is reported before any upload.
+        """Requests the model's metadata, which is free, so that a wrong name or key is reported before any upload.
 
         Raises AnalyserRefusedError. Transient errors are ignored here: later calls handle them.
         """
@@ -118,12 +121,12 @@ class GeminiApi:
             raise AnalyserRefusedError(f"Gemini's model {self._options.model} answers no questions. {_OTHER_MODEL}.")
 
     def ready(self, video: Video, on_sent: Callable[[], object]) -> "types.File":
-        """Returns the uploaded video once Gemini has processed it; it is uploaded unless it is there already.
+        """Returns the uploaded video once Gemini has processed it; uploads it unless Gemini has it.
 
         `on_sent` is called before the upload.
 
-        Its name there is derived from its bytes and our key, so that the upload of a killed run is found again. Raises
-        UnreadableVideoError, GaveUpError, StoppedError, AnalyserRefusedError.
+        Its name at Gemini is derived from its bytes and the API key, so that the upload of a killed run is found again.
+        Raises UnreadableVideoError, GaveUpError, StoppedError, AnalyserRefusedError.
         """
         name = self._name(video.video_id)
 
@@ -146,16 +149,16 @@ class GeminiApi:
         return file
 
     def delete(self, video_id: str) -> None:
-        """Delete a video from Gemini, if it is there."""
+        """Deletes a video from Gemini, if Gemini has it."""
         name = self._name(video_id)
         self.retried(lambda: self._unless_missing(lambda: self._client.files.delete(name=name)))
 
     def go_on(self) -> None:
-        """Raise StoppedError when the work was asked to stop: running work is finished, nothing new begins."""
+        """Raises StoppedError if the run was asked to stop: running requests are finished, no new ones are sent."""
         self._wait(0)
 
     def generate(self, contents: "Sequence[types.Content]", form: type[BaseModel]) -> "types.GenerateContentResponse":
-        """Returns one response in the JSON schema of `form`, without retries; raises the client's exceptions."""
+        """Returns one response in the JSON schema of `form`, without retries; raises google-genai's exceptions."""
         from google.genai import types
 
         config = types.GenerateContentConfig(
@@ -245,7 +248,7 @@ class GeminiApi:
             raise
 
     def _name(self, video_id: str) -> str:
-        """Returns a file name derived from the key and the video: names are shared by all of Gemini's users."""
+        """Returns the file name of a video at Gemini, derived from the key, as all Gemini users share one namespace."""
         return f"files/{hmac.new(self._key.encode(), video_id.encode(), hashlib.sha256).hexdigest()[:40]}"
 
     def _wait(self, seconds: float) -> None:
@@ -262,12 +265,12 @@ def _state(file: "types.File") -> str:
 
 
 def _is_missing(error: Any) -> bool:
-    """Whether an error means a missing file, for which Google also answers "forbidden"."""
+    """Whether an error means that the file is missing, for which Google also responds "forbidden"."""
     return error.code == 404 or (error.code == 403 and "may not exist" in (error.message or ""))
 
 
 def _retry_after(error: Any) -> float | None:
-    """Returns the seconds of Retry-After: from the header, or from the error details of Google's APIs; null if none."""
+    """Returns the seconds of Retry-After, from the header or from Google's error details; null if there are none."""
     headers = getattr(error.response, "headers", None) or {}
     if told := headers.get("retry-after"):
         try:

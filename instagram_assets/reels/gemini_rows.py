@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 
 class AnalysisProblem(NamedTuple):
-    """The reason for a missing response: the status of its row, and the message."""
+    """Why a response is missing: the status for the video's row, and the reason as a message."""
 
     status: str
     reason: str
@@ -23,9 +23,9 @@ class AnalysisProblem(NamedTuple):
 def row_of(
     video: Video, model: str, known: CachedAnswers, spent: Spent, problem: AnalysisProblem | None, failures: int
 ) -> Row:
-    """Returns the row of one video: its cached responses, the cost of its calls, and the reason for missing parts.
+    """Returns the row of one video: its cached responses, the cost of its calls, and the reason for missing columns.
 
-    Where the hypotheses failed `failures` times, the analysis counts as complete without them.
+    If the hypotheses failed `failures` times, the analysis counts as complete without them.
     """
     watched = known.get((video.video_id, WATCH.version))
     supposed = known.get((video.video_id, suppose(video.viral).version))
@@ -65,7 +65,7 @@ def with_backup(
 ) -> list[Row]:
     """Returns the rows, with those for which Gemini failed `failures` times replaced by results of `backup`.
 
-    Costs and label stay. Where `backup` fails too, Gemini's row stays, with both reasons.
+    Costs and label visibility are kept. If `backup` fails too, Gemini's row is kept, with both reasons.
     """
     places = [
         place
@@ -103,7 +103,7 @@ def _unanswered(spent: Spent) -> str:
 
 
 def _last(spent: Spent) -> AnalysisProblem:
-    """Returns the last failure in the ledger."""
+    """Returns the last failure of a video in the ledger."""
     known = spent.last_status or FAILED
     return AnalysisProblem(
         FAILED if known in (UNANSWERED, UNREADABLE_CALL) else known, spent.last_reason or "not asked"

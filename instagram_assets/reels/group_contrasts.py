@@ -1,9 +1,10 @@
-"""How the viral reels of a week differ from the others in numbers: differences of means, intervals, and chance.
+"""Contrasts of viral and other reels of a week in numeric features: differences of means, intervals, p-values.
 
-The p-value is that of a permutation test of the difference of means (Fisher 1935, Pitman 1937): how often a difference
-as large comes about when the labels are dealt out anew among the same reels. It needs no assumption about how a number
-is spread, which shares and counts of few reels do not keep. The interval is Welch's (1947), which does not take the two
-groups to be spread equally. The q-value is that of Benjamini and Hochberg (1995) over all comparisons of the week.
+The p-value is that of a permutation test of the difference of means (Fisher 1935, Pitman 1937): how often a random
+permutation of the labels among the same reels gives a difference as large. It assumes no distribution of the values;
+proportions and counts of few reels are not normally distributed. The interval is Welch's (1947), which does not assume
+equal variances of the two groups. The q-value is that of Benjamini and Hochberg (1995) over all comparisons of the
+week.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -28,7 +29,10 @@ _BATCH = 200
 
 
 class Feature(NamedTuple):
-    """A numeric feature of a reel: sentences for more, less or equal values of viral reels; its unit (`%`: shares)."""
+    """A numeric feature of a reel, with the sentences for higher, lower or equal means of viral reels.
+
+    `unit` is the unit in reports; `%` for shares.
+    """
 
     more: str
     less: str
@@ -103,7 +107,7 @@ def contrasts(week: date, reels: Sequence[LabelledReel]) -> list[Row]:
 
 
 class _Compared(NamedTuple):
-    """One feature of a week's reels: the values and labels of the reels that have it."""
+    """One feature of a week's reels: the values and labels of the reels for which it is known."""
 
     name: str
     post_ids: list[str]
@@ -143,7 +147,10 @@ class _Compared(NamedTuple):
         }
 
     def _sides(self, middle: float, difference: float) -> tuple[list[str], list[str]]:
-        """Returns the post ids on the side of the middle that the sentence predicts, and those on the other side."""
+        """Returns the post ids that support the sentence, and those that contradict it.
+
+        A reel supports it if it is on its group's side of `middle`, the midpoint between the two groups' means.
+        """
         supporting: list[str] = []
         contradicting: list[str] = []
         for post_id, value, viral in zip(self.post_ids, self.values.tolist(), self.viral.tolist(), strict=True):
@@ -162,7 +169,7 @@ def _sentence(name: str, difference: float) -> str:
 
 
 def welch_interval(one: Floats, two: Floats, confidence: float = CONFIDENCE) -> tuple[float | None, float | None]:
-    """Returns Welch's confidence interval of the difference of two means (1947); nulls when neither group varies."""
+    """Returns Welch's confidence interval (1947) of the difference of two means; nulls if both groups are constant."""
     from scipy.stats import t
 
     parts = [float(group.var(ddof=1)) / len(group) for group in (one, two)]
@@ -176,7 +183,7 @@ def welch_interval(one: Floats, two: Floats, confidence: float = CONFIDENCE) -> 
 
 
 def _chances(compared: Sequence[_Compared], seed: int) -> list[float]:
-    """Returns the p-value of each feature, in their order; features of the same reels share their permutations."""
+    """Returns the p-value of each feature, in their order; features known for the same reels share permutations."""
     from scipy.stats import permutation_test
 
     test: Callable[..., Any] = permutation_test

@@ -1,4 +1,4 @@
-"""Hypotheses why the viral reels of a week did better: group contrasts of features, and a model's suggestions."""
+"""Hypotheses why the viral reels of a week did better: group contrasts of features, and suggestions of a model."""
 
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
@@ -38,8 +38,8 @@ def viral_hypotheses(
 ) -> pa.Table:
     """Returns the hypotheses of each week with an analysed reel: a table of `schemas.VIRAL_HYPOTHESES`, sorted by week.
 
-    Weeks begin on Monday; parts of the day are those of `zone`. All labelled reels of such a week count, each once. The
-    same tables give the same bytes, in whatever order their rows come.
+    Weeks begin on Monday; times of day are in the time zone `zone`. All labelled reels of such a week are compared,
+    each once. Deterministic: the result does not depend on the order of rows.
     """
     watched = analyses.filter(compute.equal(analyses["status"], "ok"))
     weeks = {monday(day) for day in watched["day"].unique().to_pylist()}
@@ -72,7 +72,7 @@ def _of_week(week: date, reels: Iterable[tuple[LabelledReel, list[str]]]) -> lis
 def _better(
     known: tuple[LabelledReel, list[str]] | None, found: tuple[LabelledReel, list[str]]
 ) -> tuple[LabelledReel, list[str]]:
-    """Returns the better record of a reel that two accounts have: more known values, else the first account's."""
+    """Returns the more complete of two records of a reel that two accounts published; the first if equal."""
     if known is None:
         return found
     return max(known, found, key=lambda each: (bool(each[1]), len(each[0].numbers)))
@@ -92,7 +92,7 @@ def _reels(posts: pa.Table | pa.RecordBatchReader, weeks: set[date]) -> Iterable
 
 
 def _viral(labels: pa.Table) -> dict[Key, bool]:
-    """Returns whether each reel went viral, without those of which it is unknown."""
+    """Returns (account, post id) → whether the reel went viral, without reels for which it is unknown."""
     known = labels.filter(compute.and_(compute.equal(labels["kind"], "reel"), compute.is_valid(labels["viral"])))
     return {(row["account"], row["id"]): row["viral"] for row in known.select(LABEL_COLUMNS).to_pylist()}
 

@@ -22,7 +22,7 @@ _SECONDS = 30
 
 
 class InstagramSession:
-    """An Instagram login: the account's name and its cookies, which are not in its repr."""
+    """An Instagram login: the account's name and its cookies, which are left out of its repr."""
 
     def __init__(self, user: str, cookies: dict[str, str]) -> None:
         self.user = user
@@ -35,7 +35,7 @@ class InstagramSession:
 def read_session(file: str, user: str = "") -> InstagramSession:
     """Returns the session in a file that Instaloader wrote; without `user` the name comes from `session-NAME`.
 
-    Raises FileError for a missing file, one that others may have written, or one with anything but cookies;
+    Raises FileError for a file that is missing, that other users can write to, or that contains anything but cookies;
     SettingsError without a name.
     """
     path = Path(file).expanduser()
@@ -51,7 +51,7 @@ def read_session(file: str, user: str = "") -> InstagramSession:
 
 
 def _check_there(path: Path) -> None:
-    """Raises FileError for a missing file; other problems are reported elsewhere."""
+    """Raises FileError if the file is missing; other problems are reported when it is read."""
     try:
         path.lstat()
     except FileNotFoundError as error:
@@ -62,7 +62,7 @@ def _check_there(path: Path) -> None:
 
 
 def _bytes_of(path: Path) -> bytes:
-    """Returns the content of a file that only we can write; the checked descriptor is the one that is read."""
+    """Returns the content of a file that only its owner can write to; checks the descriptor that is then read."""
     try:
         folder = path.parent.resolve().stat()
         # Does not block on a pipe, and does not follow a link, which could be switched.
@@ -84,7 +84,7 @@ def _bytes_of(path: Path) -> bytes:
 
 
 def _check_owner(path: Path, status: os.stat_result, folder: os.stat_result) -> None:
-    """Raises FileError where another user could have written the file: a pickle is code once it is loaded."""
+    """Raises FileError if another user could have written the file, since loading a pickle can run code."""
     if status.st_uid != os.geteuid():
         raise FileError(str(path), "belongs to another user, and a session file is a program", _MAKE)
     if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):

@@ -44,7 +44,7 @@ _INDEXES = (
 class LedgerFile:
     """The SQLite file with the calls. Raises StorageError when the disk refuses or the file is damaged.
 
-    A damaged one is not recreated automatically: the spending would be unknown.
+    A damaged file is not recreated automatically, since the spending would be unknown.
     """
 
     def __init__(self, file: Path) -> None:
@@ -55,7 +55,7 @@ class LedgerFile:
         self.do(lambda connection: None)
 
     def do(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Returns the result of `work`, serialized among the threads of this process."""
+        """Returns the result of `work` on the connection, serialized among the threads of this process."""
         with self._lock:
             try:
                 return work(self._open())
@@ -67,7 +67,7 @@ class LedgerFile:
         return self.do(lambda connection: _alone(connection, work))
 
     def close(self) -> None:
-        """Close the file; the next call opens it again."""
+        """Closes the file; the next call opens it again."""
         with self._lock:
             if self._connection is not None:
                 self._connection.close()
@@ -103,7 +103,7 @@ def _alone(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], 
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
-    """Switch to WAL, with retries: SQLite refuses at once, despite the timeout, while another process switches."""
+    """Switches the database to WAL, with retries, as SQLite fails at once while another process switches."""
     end = time.monotonic() + LOCK_TIMEOUT
     while True:
         try:
@@ -125,5 +125,5 @@ def _remedy(error: sqlite3.Error) -> str:
 
 
 def _code(error: sqlite3.Error) -> int:
-    """Returns SQLite's primary result code; 0 for errors of Python's own layer."""
+    """Returns SQLite's primary result code; 0 for errors that Python's sqlite3 module raised itself."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF

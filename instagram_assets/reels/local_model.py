@@ -1,7 +1,7 @@
-"""The local analyser of reels: captions and tags of some of their frames, by models on this machine.
+"""The local analyser of reels: captions and tags of some frames of each video, by models on this machine.
 
-It needs neither network nor API key, and only the models for images. What it cannot know stays null: who speaks, what
-is said, and why a reel may have gone viral.
+It needs neither network nor API key, and only the models for images. Columns that it cannot compute are null: speaker,
+dialogue, and hypotheses why a reel went viral.
 """
 
 import hashlib
@@ -53,7 +53,7 @@ LOCAL_ANSWERS_SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class _Models:
-    """The available models for frames; `lacking` lists why a part is left out."""
+    """The available models for frames; `lacking` has the reason for each part of the analysis that is left out."""
 
     label: str | None
     fingerprint: str
@@ -63,7 +63,7 @@ class _Models:
 
 
 class LocalAnalyser:
-    """An `Analyser` with the settings' models for captions and embeddings, without those that are missing.
+    """An `Analyser` with the caption and embedding models of the settings; missing models are left out.
 
     `words` are the candidate tags; by default a list that comes with the package.
     """
@@ -75,7 +75,7 @@ class LocalAnalyser:
         self._words = list(dict.fromkeys(words)) or built_in_words()
 
     def analyse(self, videos: Sequence[Video], on_progress: OnProgress | None = None) -> list[Row]:
-        """See `Analyser.analyse`. Results are cached, and not computed again with the same models."""
+        """See `Analyser.analyse`. Results are cached, and computed again only with other models."""
         models = _models(self._settings, self._words)
         store = FeatureStore(
             pipeline.features_folder(self._settings), "reel_local", models.fingerprint, LOCAL_ANSWERS_SCHEMA
@@ -111,7 +111,7 @@ class LocalAnalyser:
         return {**found, "model": models.label, "seconds": seconds, "status": OK, "reason": reason}
 
     def _told(self, images: Sequence[tuple[str, Path]], moments: Sequence[float], duration: float) -> Row:
-        """Returns the caption part of a row: a timeline with one segment per distinct caption."""
+        """Returns the caption columns of a row: a timeline with one segment per distinct caption, action and hook."""
         table = pipeline.caption_files(dict(images), settings=self._settings)
         captions: dict[str, str] = dict(zip(table["image_id"].to_pylist(), table["caption"].to_pylist(), strict=True))
         timeline = timeline_parts([captions[image_id] for image_id, _ in images], moments, duration)
@@ -151,7 +151,7 @@ def built_in_words() -> list[str]:
 
 
 def distinct_frames(shown: Sequence[tuple[float, Frame]]) -> list[tuple[float, Frame]]:
-    """Returns the frames without those that look like the one before."""
+    """Returns the frames without near-duplicates of the previously kept frame."""
     kept: list[tuple[float, Frame]] = []
     for moment, picture in shown:
         if not kept or np.abs(picture.astype(np.int16) - kept[-1][1]).mean() >= _ALIKE:
@@ -160,7 +160,10 @@ def distinct_frames(shown: Sequence[tuple[float, Frame]]) -> list[tuple[float, F
 
 
 def timeline_parts(events: Sequence[str | None], moments: Sequence[float], duration: float) -> list[dict[str, object]]:
-    """Returns a timeline of timed captions: each lasts until halfway to the next; equal neighbours merge."""
+    """Returns a timeline from captions (`events`) at `moments` in seconds; equal neighbours are merged.
+
+    Each caption lasts until halfway to the next one.
+    """
     ends = [(one + other) / 2 for one, other in pairwise(moments)]
     bounds = [0.0, *ends, max(duration, moments[-1])]
     found: list[dict[str, object]] = []
@@ -175,7 +178,7 @@ def timeline_parts(events: Sequence[str | None], moments: Sequence[float], durat
 
 
 def _models(settings: Settings, words: Sequence[str]) -> _Models:
-    """Returns the models that are installed and enabled, without loading any."""
+    """Returns the models that are installed and enabled, without loading them."""
     from instagram_assets.vision.caption_tables import caption_store
     from instagram_assets.vision.embed import embedding_store
 
@@ -205,7 +208,7 @@ def _models(settings: Settings, words: Sequence[str]) -> _Models:
 
 
 def _saved(picture: Frame, folder: Path) -> tuple[str, Path]:
-    """Returns the hash and the path of a frame saved as a file, from which captions and embeddings are computed."""
+    """Saves a frame as a PNG file in `folder`; returns its SHA-256 and its path."""
     from PIL import Image
 
     path = folder / "frame.png"

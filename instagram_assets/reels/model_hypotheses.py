@@ -1,4 +1,4 @@
-"""Hypotheses suggested by a model that analysed the reels, grouped, with the reels that support each."""
+"""Hypotheses suggested by the model that analysed the reels: grouped, with the reels that support each of them."""
 
 import re
 import unicodedata
@@ -21,7 +21,7 @@ _EMPTY = frozenset(
 
 
 class ModelHypothesis(NamedTuple):
-    """One hypothesis that the model stated about one reel."""
+    """One hypothesis that the model stated about one reel, and whether the reel went viral."""
 
     post_id: str
     viral: bool
@@ -31,8 +31,8 @@ class ModelHypothesis(NamedTuple):
 def group_hypotheses(week: date, said: Iterable[ModelHypothesis]) -> list[Row]:
     """Returns the rows of `schemas.VIRAL_HYPOTHESES` of kind `model` for one week, sorted by number of viral reels.
 
-    Sentences are grouped when they have the same words, apart from order and stop words. No more: embedding similarity
-    also groups "fast cuts" with "slow cuts", which are opposites.
+    Sentences are grouped if they have the same words, apart from order and stop words. Embedding similarity is not
+    used, since it also groups "fast cuts" with "slow cuts", which are opposites.
     """
     groups: dict[frozenset[str], list[ModelHypothesis]] = {}
     for each in said:

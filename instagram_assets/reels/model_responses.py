@@ -36,9 +36,9 @@ _LONGEST_TEXT = 2000
 
 
 class ModelResponse(NamedTuple):
-    """One parsed response: its text, its structured result, and why it cannot be used, or what is odd about it.
+    """One parsed response: its text, its structured result, and why it cannot be used or is imperfect.
 
-    Truncated values are no reason to pay for another request.
+    `reason` is worth another request, `cut` (values that were truncated) is not.
     """
 
     status: str
@@ -49,12 +49,12 @@ class ModelResponse(NamedTuple):
 
     @property
     def told(self) -> str | None:
-        """The reason and the truncations, as they are stored with the response."""
+        """The reason and the truncations as one text, as stored with the response."""
         return "; ".join(filter(None, (self.reason, self.cut))) or None
 
     @property
     def mendable(self) -> bool:
-        """Whether a repeated request may help: there is a text, but in another form or language than requested."""
+        """Whether requesting again may help: the response has text, but another format or language than requested."""
         return self.status == MALFORMED or (self.status == OK and self.reason is not None)
 
 
@@ -63,7 +63,7 @@ def parse_response(
 ) -> ModelResponse:
     """Returns the parsed response of a model about a video of `length` seconds.
 
-    Never raises: an unusable response has a status of its own, with a reason.
+    Never raises: an unusable response gets its own status, and a reason.
     """
     if response.prompt_feedback and (why := response.prompt_feedback.block_reason):
         return ModelResponse(BLOCKED, reason=f"Gemini refuses what it was sent ({_name(why)})")
@@ -87,7 +87,7 @@ def parse_response(
 def parse_response_text(text: str, form: type[BaseModel], length: float | None = None) -> ModelResponse:
     """Returns the parsed text of a response; JSON in a Markdown code fence is accepted.
 
-    Times are clipped to the video's duration; times far outside are a reason to request once more.
+    Times are clipped to the video's duration; times far outside of it are a reason to request the response again.
     """
     fenced = _FENCE.match(text)
     try:
@@ -110,7 +110,7 @@ def parse_response_text(text: str, form: type[BaseModel], length: float | None =
 
 
 def is_english(said: BaseModel) -> bool:
-    """Whether a model's own words are English, by letters and the most frequent words; short texts count as English."""
+    """Whether a model's own words are English, by letters and frequent words; true for short texts."""
     text = " ".join(_own_words(said))
     if detect_language(text) not in (None, "en"):
         return False
@@ -126,7 +126,7 @@ def _has_words(value: Any) -> bool:
 
 
 def _bounded(said: BaseModel) -> tuple[BaseModel, list[str]]:
-    """Returns the result with lists and texts cut to the allowed lengths, and what was cut."""
+    """Returns the result with lists and texts truncated to the allowed lengths, and messages about truncations."""
     values, cuts = said.model_dump(), list[str]()
     for name, most in _MOST.items():
         if len(values.get(name, ())) > most:
@@ -151,7 +151,7 @@ def _shortened(value: Any) -> Any:
 
 
 def _within(said: Analysis, length: float) -> tuple[Analysis, bool]:
-    """Returns the analysis with all times clipped to the video, and whether one was off by more than rounding."""
+    """Returns the analysis with times clipped to `length` seconds, and whether one was off by more than rounding."""
     parts, moments = said.timeline, said.key_moments
     times = [time for part in parts for time in (part.start, part.end)] + [moment.at for moment in moments]
     # NaN compares with nothing.
@@ -170,7 +170,7 @@ def _within(said: Analysis, length: float) -> tuple[Analysis, bool]:
 
 
 def _own_words(said: BaseModel) -> list[str]:
-    """Returns all texts of a result except quotations and topics, which often are names."""
+    """Returns all texts of a result that the model wrote itself: without quotations, and topics (often names)."""
     if isinstance(said, Analysis):
         events = [part.event for part in said.timeline] + [moment.event for moment in said.key_moments]
         return [said.speaker, said.tone, said.setting, said.action, said.hook, *events]
@@ -181,5 +181,5 @@ def _own_words(said: BaseModel) -> list[str]:
 
 
 def _name(reason: object) -> str:
-    """Returns the name of an API enum value, whether the client knows it or not."""
+    """Returns the name of an API enum value, also of one that google-genai does not know."""
     return str(getattr(reason, "value", reason) or "no reason given")

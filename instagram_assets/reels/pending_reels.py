@@ -23,7 +23,7 @@ _ANALYSES = ("post_id", "account", "video_id", "status", "analyser", "model", "p
 
 
 class PendingReel(NamedTuple):
-    """A reel that needs an analysis; `again` is true when an earlier attempt was made."""
+    """A reel that needs an analysis; `again` is true if an earlier attempt was made."""
 
     account: str
     day: date
@@ -35,8 +35,8 @@ def find_pending_reels(lake: UPath, days: Days, settings: Settings) -> list[Pend
     """Returns the reels of these days that need an analysis, sorted by account, day and id.
 
     These are reels without an analysis, or with one that differs from the settings: made locally instead of by Gemini
-    (unless Gemini failed permanently), or by another model, prompt or label visibility. A reel without a video needs
-    one when its download failed, when there is a new URL, or when Instagram can be asked.
+    (unless Gemini failed permanently), or with another model, prompt or label visibility. A reel without a video needs
+    an analysis if its download failed, if it has a new URL, or if a new URL can be requested from Instagram.
     """
     posts = read_table(lake, "posts", days=days, columns=_POSTS)
     reels = posts.filter(compute.equal(posts["kind"], "reel")).to_pylist()
@@ -74,7 +74,7 @@ def _may_succeed(analysis: Row, video: Row | None, post: Row, *, can_ask: bool) 
 
 
 def _is_otherwise(analysis: Row, settings: Settings, *, has_label: bool) -> bool:
-    """Whether an existing analysis would now be requested from Gemini again."""
+    """Whether a complete analysis was made by another analyser, model, prompt or label visibility than configured."""
     if settings.reels.analyser != "gemini" or analysis["status"] != OK:
         return False
     wanted = ("gemini", settings.gemini.model, PROMPTS, not has_label)
@@ -82,7 +82,7 @@ def _is_otherwise(analysis: Row, settings: Settings, *, has_label: bool) -> bool
 
 
 def _labels(lake: UPath, settings: Settings) -> set[tuple[str, str]]:
-    """Returns the reels whose viral label is passed to the model."""
+    """Returns (account, post id) of the reels whose viral label is passed to the model."""
     if settings.reels.hide_label:
         return set()
     rows = read_table(lake, "viral_labels", columns=["kind", "account", "id", "viral"]).to_pylist()

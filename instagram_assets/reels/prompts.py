@@ -1,7 +1,8 @@
-"""The prompts for the model and their versions: a cached response is valid only for the prompt that it answers.
+"""The prompts for the model and their versions: a cached response is valid only for its version of the prompt.
 
-Neither prompt contains the post's caption, its numbers or its label, except the second one where labels are enabled.
-The second gets the first one's response as text: when a label changes, no video is uploaded again.
+Neither prompt contains the post's caption, its counts or its label, except that the second one contains the label if
+labels are enabled. The second prompt contains the first one's response as text, so that no video is uploaded again when
+a label changes.
 """
 
 import hashlib
@@ -48,13 +49,13 @@ class Question:
 
     @cached_property
     def version(self) -> str:
-        """First 12 hex digits of the SHA-256 of text, schema, and the version of the previous prompt."""
+        """The first 12 hex digits of the SHA-256 of the text, the schema, and the version of the previous prompt."""
         schema = json.dumps(self.form.model_json_schema(), sort_keys=True)
         return version_of(self.text, schema, *filter(None, [self.after]))
 
 
 def version_of(*texts: str) -> str:
-    """Returns the first 12 hex digits of the SHA-256 of texts."""
+    """Returns the first 12 hex digits of the SHA-256 of these texts."""
     return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:12]
 
 
@@ -62,7 +63,7 @@ WATCH = Question("analysis", _WATCH, Analysis)
 
 
 def suppose(viral: bool | None) -> Question:
-    """Returns the prompt for hypotheses about a reel that went viral, one that did not, or one of unknown label."""
+    """Returns the prompt for hypotheses about a reel; `viral` is null if the label is hidden or unknown."""
     label = _HIDDEN if viral is None else _VIRAL if viral else _NOT_VIRAL
     return Question("hypotheses", _SUPPOSE.format(label=label), Hypotheses, WATCH.version)
 
@@ -75,5 +76,5 @@ PROMPTS = version_of(*(question.version for question in QUESTIONS))
 
 
 def mend(problem: str) -> str:
-    """Returns the follow-up prompt after an unusable response, which is sent once."""
+    """Returns the follow-up prompt that is sent, once, after an unusable response."""
     return _MEND.format(problem=problem, language=ANSWERS_IN)

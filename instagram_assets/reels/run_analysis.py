@@ -1,4 +1,4 @@
-"""Runs the analysis of reels by the settings: chooses and opens the analyser, passes labels, and closes the ledger."""
+"""Runs the analysis of reels as configured: chooses and opens the analyser, passes labels, and closes the ledger."""
 
 import threading
 from collections.abc import Generator, Iterable
@@ -20,16 +20,16 @@ from instagram_assets.vision.pipeline import features_folder
 
 
 def check_analyser(settings: Settings) -> None:
-    """Raise SettingsError when Gemini is the analyser and its key is missing; nothing is sent."""
+    """Raises SettingsError if Gemini is the analyser and its key is missing; no request is sent."""
     if settings.reels.enabled and settings.reels.analyser == "gemini":
         gemini_key(settings)
 
 
 def check_gemini(settings: Settings) -> None:
-    """Ask Gemini once, which costs nothing, whether it knows the key and the model, when it is the analyser.
+    """Sends one free request to check the API key and the model, if Gemini is the configured analyser.
 
-    Raises SettingsError without a key and AnalyserRefusedError for a wrong one or a wrong model; a service that is busy
-    or not reached is no error here.
+    Raises SettingsError without a key and AnalyserRefusedError for a wrong key or model; a service that is busy or not
+    reachable is no error here.
     """
     if settings.reels.analyser != "gemini":
         return
@@ -46,7 +46,7 @@ def gemini_key(settings: Settings) -> str:
 
 
 def open_ledger(settings: Settings) -> Ledger:
-    """Returns the call ledger in the data folder, with the prices of the settings."""
+    """Returns the call ledger in the data folder, with the prices and the daily budget of the settings."""
     options = settings.gemini
     prices = Prices(options.usd_per_million_prompt_tokens, options.usd_per_million_answer_tokens)
     return Ledger(_ledger_file(settings), prices, options.max_usd_per_day, settings.zone)
@@ -57,7 +57,7 @@ def _ledger_file(settings: Settings) -> Path:
 
 
 def unanswered_usd(video_ids: Iterable[str], settings: Settings) -> float:
-    """Returns the maximum cost of these videos' calls without a response, in US dollars."""
+    """Returns the maximum total cost of these videos' calls without a response, in US dollars."""
     return sum(one.unanswered_usd for one in _spent(video_ids, settings).values())
 
 
@@ -69,20 +69,20 @@ def numbers_of(analyses: pa.Table, settings: Settings) -> dict[str, float]:
 
 
 def numbers_of_week(lake: UPath, week: date, settings: Settings) -> dict[str, float]:
-    """Returns seconds, tokens and dollars per video of the week that begins on `week`, by name."""
+    """Returns seconds, tokens and dollars per video, by name, for the week that begins on the Monday `week`."""
     columns = ("video_id", "status", "analyser", "seconds", "prompt_tokens", "answer_tokens", "cost_usd")
     rows = read_table(lake, "reel_analyses", days=(week, week + timedelta(days=6)), columns=columns)
     return {name: value for name, value in numbers_of(rows, settings).items() if name.endswith("_per_video")}
 
 
 def refused_for_good(video_ids: Iterable[str], settings: Settings) -> set[str]:
-    """Returns those of these videos for which Gemini failed so often that it is not tried again."""
+    """Returns those of these videos for which Gemini failed so often that no further request is sent."""
     most = settings.gemini.failures_for_backup
     return {video_id for video_id, spent in _spent(video_ids, settings).items() if spent.lasting >= most}
 
 
 def _spent(video_ids: Iterable[str], settings: Settings) -> dict[str, Spent]:
-    """Returns the cost and failures of each video's calls with the present prompts, by the local ledger."""
+    """Returns the cost and failures of each video's calls with the current prompts, from the local ledger."""
     from instagram_assets.reels.prompts import QUESTIONS
 
     ids = list(video_ids)
@@ -94,7 +94,7 @@ def _spent(video_ids: Iterable[str], settings: Settings) -> dict[str, Spent]:
 
 @contextmanager
 def open_analyser(settings: Settings) -> Generator[Analyser]:
-    """Opens the analyser of the settings. Raises SettingsError, before any work, when its key is missing."""
+    """Context manager that opens the configured analyser. Raises SettingsError first if its key is missing."""
     from instagram_assets.reels.local_model import open_local
 
     if settings.reels.analyser == "local":
@@ -109,9 +109,9 @@ def open_analyser(settings: Settings) -> Generator[Analyser]:
 
 
 def analyse(videos: pa.Table, settings: Settings, on_progress: OnProgress | None = None) -> pa.Table:
-    """Returns the rows of `reel_analyses` for rows of `reel_videos`; labels are passed only if the settings say so.
+    """Returns the rows of `reel_analyses` for rows of `reel_videos`; labels are passed only if configured.
 
-    Raises SettingsError before any work, and AnalyserRefusedError or StorageError; paid responses are cached.
+    Raises SettingsError before any request; AnalyserRefusedError or StorageError later, with paid responses cached.
     """
     check_analyser(settings)
     labels = None

@@ -1,8 +1,8 @@
 """A sandboxed program that reads an Instaloader session from standard input and writes its cookies as JSON.
 
-Sessions are pickles, and a pickle can run code when it is loaded. So it is loaded here, in a separate process (`python
--I -S session_unpickler.py`) that can open no file and no connection, by an unpickler that creates only dicts and texts.
-It imports nothing of this package.
+Sessions are pickles, and a pickle can run code when it is loaded. Therefore it is loaded by this program, in a separate
+process (`python -I -S session_unpickler.py`) that can open no file and no connection, by an unpickler that creates only
+dicts and texts. It imports no other module of this package.
 """
 
 import json
@@ -31,7 +31,7 @@ class _PlainUnpickler(pickle.Unpickler):
 
 
 def shut() -> None:
-    """Restrict this process: no files, no connections, no subprocesses, and a short CPU time."""
+    """Restricts this process: no files, no connections, no subprocesses, and a short CPU time."""
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -46,7 +46,7 @@ def shut() -> None:
 
 
 def cookies_of(data: bytes) -> dict[str, str]:
-    """Returns the cookies in a pickled session. Raises ValueError for anything else."""
+    """Returns the cookies (name → value) in a pickled session. Raises ValueError for any other content."""
     found: Any = _PlainUnpickler(BytesIO(data)).load()
     if type(found) is not dict:
         raise ValueError("no dict")

@@ -30,14 +30,14 @@ class UrlSource(Protocol):
     def ask(self, shortcode: str) -> str:
         """Returns the current URL of a reel's video.
 
-        Raises MediaFailedError when there is none, MediaTransientError when there was no response, RateLimitedError
-        when all requests must wait, SessionRefusedError when no more requests are allowed.
+        Raises MediaFailedError if the reel has no video URL, MediaTransientError if there was no response,
+        RateLimitedError if all requests have to wait, SessionRefusedError if no more requests are allowed.
         """
         ...
 
 
 def check_instaloader() -> None:
-    """Raises SettingsError with the install command when Instaloader is not installed."""
+    """Raises SettingsError, with the install command, if Instaloader is not installed."""
     if find_spec("instaloader") is None:
         raise SettingsError(
             f"{SESSION_FILE} needs Instaloader, which is not installed. Run `pip install 'instagram_assets[reels]'`, "
@@ -46,9 +46,9 @@ def check_instaloader() -> None:
 
 
 class UrlRefresher:
-    """A `UrlSource` that uses Instaloader: one request per reel, none after a refusal, and no waiting.
+    """A `UrlSource` that uses Instaloader: one request per reel, no request after a refusal, and no waiting.
 
-    Raises SettingsError when Instaloader is not installed.
+    Raises SettingsError if Instaloader is not installed.
     """
 
     def __init__(self, session: InstagramSession) -> None:

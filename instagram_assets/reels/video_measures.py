@@ -1,6 +1,6 @@
-"""Measures of a video that no model is needed for: its loudness and its cuts.
+"""Measures of a video that need no model: its loudness and its cuts per minute.
 
-Both depend on the content alone, so they are cached by its hash, and each video is decoded for them once.
+Both depend only on the video's content, so they are cached by its hash, and each video is decoded once for them.
 """
 
 from collections.abc import Callable, Generator, Mapping
@@ -38,9 +38,10 @@ _BATCH = 16
 
 
 def measure_videos(videos: Mapping[str, Path], root: UPath | Path) -> dict[str, Row]:
-    """Returns the columns of MEASURES for each video (video_id → its file), and `reason`: why one of them is missing.
+    """Returns the measures of each video (video_id → columns of VIDEO_MEASURES and `reason`).
 
-    Results are cached below `root`; failed ones are null, and are tried again the next time.
+    `videos` maps each video_id to its file. `reason` says why a measure is missing. Results are cached below `root`;
+    failed measures are null, and computed again in the next run.
     """
     store = FeatureStore(root, "reel_measures", _VERSION, MEASURES_SCHEMA)
 
@@ -56,7 +57,7 @@ def measure_videos(videos: Mapping[str, Path], root: UPath | Path) -> dict[str, 
 
 
 def with_damage(videos: pa.Table, media: Path, root: UPath | Path) -> pa.Table:
-    """Returns rows of `reel_videos` with reasons that also tell what of a damaged file cannot be measured."""
+    """Returns rows of `reel_videos` whose `reason` also says what cannot be measured of damaged files."""
     rows = videos.to_pylist()
     files = {row["video_id"]: media / row["path"] for row in rows if row["status"] == OK and row["path"]}
     found = measure_videos({video_id: file for video_id, file in files.items() if file.is_file()}, root)

@@ -74,7 +74,7 @@ class _Seen:
 def video_options(
     download: DownloadSettings, reels: ReelSettings, forgotten: Forgotten = NOTHING_FORGOTTEN
 ) -> DownloadOptions:
-    """Returns the download options for videos: fewer at once and longer timeouts than for images."""
+    """Returns the download options for videos: lower concurrency and longer timeouts than for images."""
     options = DownloadOptions.of(download, forgotten)
     return replace(
         options,
@@ -85,7 +85,7 @@ def video_options(
 
 
 def open_addresses(reels: ReelSettings) -> UrlSource | None:
-    """Returns the source of fresh URLs by the settings; null without a session file.
+    """Returns the configured source of fresh video URLs; null without a session file.
 
     Raises FileError and SettingsError as `read_session` and `UrlRefresher` do.
     """
@@ -104,11 +104,12 @@ def reel_videos(
     may_wait: bool = True,
     on_progress: Callable[[DownloadProgress], None] | None = None,
 ) -> pa.Table:
-    """Returns the rows of `reel_videos` for the reels of `posts`; files and posters are in the store afterwards.
+    """Returns the rows of `reel_videos` for the reels of `posts`; stores their videos and posters.
 
-    Stored videos are not downloaded again; those that expire soonest come first. `addresses` is asked for reels whose
-    URL has expired or is missing. Raises StorageError when the disk refuses, and RateLimitedError when `addresses` must
-    wait and `may_wait`; else the remaining rows say so.
+    Stored videos are not downloaded again; videos whose URLs expire soonest are downloaded first. `addresses` supplies
+    fresh URLs for reels whose URL has expired or is missing. Raises StorageError when the disk refuses, and
+    RateLimitedError if `addresses` is rate-limited and `may_wait` is true; if it is false, the reason is in the
+    remaining rows.
     """
     reels = reels_of(posts)
     outcomes = _asked_before(reels, store, options)
@@ -139,7 +140,7 @@ def address_of(media: list[dict[str, Any]] | None) -> str | None:
 
 
 def _anew(reel: _Reel) -> str:
-    """Returns the store's key for a video with a refreshed URL, which does not depend on that URL."""
+    """Returns the media store's key for a video from a refreshed URL: derived from the shortcode, not from the URL."""
     return f"reel:{reel.shortcode}"
 
 
@@ -151,7 +152,7 @@ def _page(reel: _Reel) -> str:
 def _asked_before(
     reels: Sequence[_Reel], store: MediaStore, options: DownloadOptions
 ) -> dict[ReelKey, DownloadOutcome]:
-    """Returns the outcome for each reel whose video was stored through a refreshed URL in an earlier run."""
+    """Returns the outcomes of reels whose video was stored through a refreshed URL in an earlier run."""
     if not options.cache_images:
         return {}
     known = store.find({_anew(reel) for reel in reels if reel.shortcode})
@@ -187,7 +188,7 @@ def _fetched(
     options: DownloadOptions,
     on_progress: Callable[[DownloadProgress], None] | None = None,
 ) -> dict[ReelKey, DownloadOutcome]:
-    """Returns the download outcome for each reel; those without a URL fail without a request."""
+    """Returns the download outcome of each reel; reels without a URL fail without a request."""
     from instagram_assets.media.download import download_all
 
     requests = [MediaRequest(reel.key, reel.url, "video") for reel in reels if reel.url]
@@ -197,13 +198,13 @@ def _fetched(
 
 
 def needs_address(status: str, reason: str | None) -> bool:
-    """Whether a download failed so that only a fresh URL may help; later parts of the reason are ignored."""
+    """Whether a fresh URL may fix a failed download, by its status and the first part of its reason."""
     first = (reason or "").partition("; ")[0]
     return status == "expired" or (status != "ok" and (first == NO_ADDRESS or bool(_ASK_ANEW.search(first))))
 
 
 def _may_be_asked(reel: _Reel, outcome: DownloadOutcome, forgotten: Forgotten) -> bool:
-    """Whether a fresh URL may help where the post's own did not; never for accounts and reels subject to erasure."""
+    """Whether a fresh URL may fix a failed download; always false for accounts and reels that were erased."""
     if forgotten.has("account", reel.key.account) or forgotten.has("shortcode", reel.shortcode):
         return False
     return bool(reel.shortcode) and needs_address(outcome.status, outcome.reason)
@@ -217,7 +218,7 @@ def _asked_anew(
     addresses: UrlSource,
     may_wait: bool,
 ) -> dict[ReelKey, DownloadOutcome]:
-    """Returns the outcomes with refreshed URLs; what was refreshed before a refusal is downloaded and kept."""
+    """Returns the outcomes after refreshing URLs; videos refreshed before a refusal are downloaded and kept."""
     anew: dict[ReelKey, DownloadOutcome] = {}
     asking = _Asking(addresses)
     by_shortcode: dict[str | None, list[_Reel]] = {}
@@ -242,7 +243,7 @@ def _asked_anew(
 
 
 class _Asking:
-    """Requests fresh URLs one after another until there is a reason to stop, and records why one is missing."""
+    """Requests fresh URLs one by one until it has to stop, and records for each reel why its URL is missing."""
 
     def __init__(self, addresses: UrlSource) -> None:
         self.limit: RateLimitedError | None = None
@@ -253,7 +254,7 @@ class _Asking:
         self._in_a_row = 0
 
     def url(self, reel: _Reel) -> str | None:
-        """Returns the reel's current URL; null where there is none, or no more requests are made."""
+        """Returns the reel's current URL; null if it has none, or if no more requests are allowed."""
         assert reel.shortcode
         if self._stop:
             return None
@@ -277,7 +278,7 @@ class _Asking:
         return None
 
     def ended(self, reel: _Reel, before: DownloadOutcome) -> DownloadOutcome:
-        """Returns the outcome for a reel without a fresh URL."""
+        """Returns the outcome of a reel without a fresh URL: the outcome `before` with the reason."""
         code = reel.shortcode or ""
         if code in self._gone:
             return replace(before, status="failed", reason=f"{before.reason}{ASKED_ANEW}{self._gone[code]}")
@@ -286,7 +287,7 @@ class _Asking:
 
 
 def _looked_into(outcomes: Iterable[DownloadOutcome], store: MediaStore, options: DownloadOptions) -> dict[str, _Seen]:
-    """Returns metadata and poster of each stored video (video_id → result); a poster is made once."""
+    """Returns metadata and poster of each stored video (video_id → result); stored posters are not made again."""
     videos = {outcome.image_id: outcome for outcome in outcomes if outcome.image_id}
     posters = store.find(map(_poster_identity, videos))
 

@@ -51,7 +51,7 @@ _ANALYSIS = (
 
 @dataclass(frozen=True)
 class Reel:
-    """One reel of the report with its rows in four tables; missing rows are all null."""
+    """One reel of the report, with its rows in four tables; the columns of a missing row are null."""
 
     post: Row
     label: Row
@@ -64,13 +64,13 @@ class Reel:
 
     @property
     def is_analysed(self) -> bool:
-        """Whether its analysis is complete."""
+        """Whether the reel's analysis is complete."""
         return self.analysis.get("status") == OK
 
 
 @dataclass(frozen=True)
 class Cost:
-    """The cost of a week's analyses by one analyser, for choosing the size of a batch."""
+    """The cost of a week's analyses by one analyser; helps to choose a batch size."""
 
     analyser: str
     reels: int
@@ -101,7 +101,7 @@ class WeekPage:
 
     @property
     def name(self) -> str:
-        """The ISO week, such as 2026-W48."""
+        """The name of the ISO week, such as 2026-W48."""
         return week_name(self.week)
 
     @property
@@ -125,7 +125,7 @@ def page_name(week: date) -> str:
 
 
 def weeks_of(lake: UPath) -> list[date]:
-    """Returns the Mondays of the weeks with videos or analyses, the newest last."""
+    """Returns the Mondays of the weeks with videos or analyses, in ascending order."""
     days: set[date] = set()
     for name in ("reel_videos", "reel_analyses"):
         days |= set(read_table(lake, name, columns=["day"])["day"].unique().to_pylist())
@@ -135,9 +135,10 @@ def weeks_of(lake: UPath) -> list[date]:
 def read_week(
     lake: UPath, week: date, media: Path, hypotheses: pa.Table | None = None, unanswered: Unanswered | None = None
 ) -> WeekPage:
-    """Returns the report data of the week that begins on `week` from the lake; `hypotheses` replaces the lake's table.
+    """Returns the report data of the week that begins on `week`, read from the lake.
 
-    `unanswered` returns how much of the cost of some videos is due to calls without a response.
+    `hypotheses` is used instead of the lake's table of hypotheses. `unanswered` returns, for video ids, the part of
+    their cost that is due to calls without a response.
     """
     days = (week, week + timedelta(days=6))
 
@@ -198,7 +199,7 @@ def week_page(
 
 
 def _place(reel: Reel) -> tuple[Any, ...]:
-    """Sort key of reels: viral ones by descending score, then analysed ones."""
+    """Sort key of reels: viral, not viral, unlabelled; then by descending score, analysed ones first."""
     order = {True: 0, False: 1, None: 2}[reel.viral]
     score = reel.label.get("score")
     return order, score is None, -(score or 0.0), not reel.is_analysed, reel.post["account"], reel.post["post_id"]
@@ -209,7 +210,7 @@ def _chance(row: Row) -> tuple[float, float, str]:
 
 
 def _costs(analyses: Collection[Row], unanswered: Unanswered | None) -> list[Cost]:
-    """Returns the cost of each analyser; money is Gemini's, also of videos that the local one did after it failed."""
+    """Returns the cost of each analyser; Gemini's includes failed calls for videos that the local one then analysed."""
     of_each: dict[str, list[Row]] = {}
     for row in analyses:
         of_each.setdefault(row["analyser"] or "none", []).append(row)

@@ -1,4 +1,4 @@
-"""Writes the weekly reports that are out of date: those of weeks with changed analyses, and of the newest week."""
+"""Writes the outdated weekly reports: those of weeks whose data changed, and of the newest week."""
 
 import re
 from collections.abc import Collection
@@ -28,10 +28,10 @@ def write_pages(
     weeks: Collection[date] = (),
     unanswered: Unanswered | None = None,
 ) -> list[tuple[WeekPage, Path]]:
-    """Write the reports of the newest week, of `weeks`, and of each week whose data changed; the newest last.
+    """Writes the reports of the newest week, of `weeks`, and of each week whose data changed, in ascending order.
 
-    A report contains a stamp of its data, so nothing is stored elsewhere. Stamps are per month: with one week, the
-    others of its month are written, too. `hypotheses` and `unanswered` are as in `read_week`.
+    A report contains a stamp of its data, so no other state is needed. The lake's stamps are per month: if one week
+    changes, all weeks of its month are rewritten. `hypotheses` and `unanswered` are as in `read_week`.
     """
     known = weeks_of(lake)
     said = read_table(lake, "viral_hypotheses") if hypotheses is None else hypotheses
@@ -50,7 +50,7 @@ def write_pages(
 
 
 def _made_of(week: date, files: dict[str, str], hypotheses: pa.Table) -> str:
-    """Returns a stamp that changes when the rows behind a week's report change."""
+    """Returns a stamp of the data in a week's report; it changes if files of its months or its hypotheses change."""
     months = {f"{day:%Y-%m}" for day in (week, week + timedelta(days=6))}
     inside = [f"{name}:{stamp}" for name, stamp in sorted(files.items()) if name.rpartition("/")[2] in months]
     said = hypotheses.filter(compute.equal(hypotheses["week"], pa.scalar(week, pa.date32()))).to_pylist()
@@ -58,7 +58,7 @@ def _made_of(week: date, files: dict[str, str], hypotheses: pa.Table) -> str:
 
 
 def _said_in(path: Path) -> str:
-    """Returns the stamp stored in a report; empty where there is none, or an older format."""
+    """Returns the data stamp stored in a report; empty if there is no report, or it has an older format."""
     try:
         with path.open(encoding="utf-8", errors="replace") as stream:
             found = _MADE_OF.search(stream.read(_HEAD))

@@ -17,14 +17,17 @@ _NUMBERS = {"likes": "like", "comments": "comment", "views": "view", "plays": "p
 
 
 class AnalysisState(NamedTuple):
-    """The badge that tells how a reel was analysed, empty in the normal case, and the reason in its row."""
+    """How a reel was analysed: a badge (`mark`), empty in the normal case, and the reason from its row."""
 
     mark: str
     reason: str
 
 
 def analysis_state(reel: Reel) -> AnalysisState:
-    """Returns e.g. `analysed on this machine` with `Gemini failed 5 times (…)`, or `not analysed: blocked` with why."""
+    """Returns how a reel was analysed, as a badge and a reason.
+
+    Examples: `analysed on this machine` with `Gemini failed 5 times (…)`, `not analysed: blocked` with the reason.
+    """
     analysis, video = reel.analysis, reel.video
     reason = str(analysis.get("reason") or "")
     if reel.is_analysed:
@@ -50,26 +53,26 @@ def label_text(reel: Reel) -> str:
 
 
 def reel_numbers(reel: Reel) -> list[str]:
-    """Returns a reel's counts, such as `1,204 likes`; unknown ones are left out."""
+    """Returns a reel's counts and duration as texts, such as `1,204 likes`; unknown ones are left out."""
     found = [count_text(reel.post[name], noun) for name, noun in _NUMBERS.items() if reel.post.get(name) is not None]
     duration = reel.video.get("duration")
     return found + ([f"{duration:,.0f} s"] if duration is not None else [])
 
 
 def link(reel: Reel) -> str:
-    """Returns the reel's URL if it is a web address; else an empty text."""
+    """Returns the reel's URL if it is an http(s) URL, else an empty text."""
     url = str(reel.post.get("url") or "")
     return url if urlsplit(url).scheme in ("https", "http") else ""
 
 
 def value_text(row: Row, name: str) -> str:
-    """Returns a number of a contrast in the unit of its feature; – where there is none."""
+    """Returns a number of a contrast row with the unit of its feature; – if it is null."""
     unit = _unit(row) if name not in _DIFFERENCES or _unit(row) != "%" else "points"
     return f"{_bare(row, name)} {unit}".strip()
 
 
 def interval_text(row: Row) -> str:
-    """Returns a confidence interval, such as `1.2 to 3.4 s`."""
+    """Returns the confidence interval of a contrast row, such as `1.2 to 3.4 s`; – if there is none."""
     return "–" if row["low"] is None else f"{_bare(row, 'low')} to {value_text(row, 'high')}"
 
 
@@ -88,7 +91,7 @@ def _unit(row: Row) -> str:
 
 
 def interval_span(row: Row) -> Mapping[str, float] | None:
-    """Returns an interval's position on a scale from 0 to 100 with zero difference in the middle; null if none."""
+    """Returns an interval's position on a scale from 0 to 100 with a difference of zero at 50; null if none."""
     if row["low"] is None:
         return None
     reach = max(abs(row["low"]), abs(row["high"])) * 1.05
@@ -97,7 +100,7 @@ def interval_span(row: Row) -> Mapping[str, float] | None:
 
 
 def cost_line(cost: Cost) -> str:
-    """Returns e.g. `gemini: 12 reels (ok 11, blocked 1), 8.1 s and 3,400 tokens a reel, 0.0312 US dollars in all`."""
+    """Returns a text such as `gemini: 12 reels (ok 11, blocked 1), 8.1 s a reel, 0.0312 US dollars in all`."""
     statuses = ", ".join(f"{_spoken(status)} {count:,}" for status, count in cost.statuses.items())
     each = [f"{cost.seconds:,.1f} s"] if cost.seconds is not None else []
     each += [count_text(round(cost.tokens), "token")] if cost.tokens is not None else []

@@ -35,9 +35,9 @@ _SIGNS = re.compile(r"([\\`*_{}\[\]<>()#+\-.!|~&$:])")
 
 
 def write_page(page: WeekPage, folder: Path, made_of: str = "") -> Path:
-    """Write the report's HTML file into a folder and return its path. Raises StorageError when the disk refuses.
+    """Writes the report's HTML file into a folder and returns its path. Raises StorageError when the disk refuses.
 
-    `made_of`, a stamp of the data, is stored in its head, so that a later run sees whether it is up to date.
+    `made_of`, a stamp of the data, is stored in the file's head, so that a later run sees whether it is up to date.
     """
     path = folder / page.file_name
     data = report_html(page, made_of).encode()
@@ -50,7 +50,7 @@ def write_page(page: WeekPage, folder: Path, made_of: str = "") -> Path:
 
 
 def report_html(page: WeekPage, made_of: str = "") -> str:
-    """Returns the report as HTML with inlined posters; all external text is escaped."""
+    """Returns the report as HTML with inlined posters and `made_of` (a stamp of the data); external text is escaped."""
     shown = {
         "page": page,
         "last": page.week + timedelta(days=6),
@@ -134,7 +134,7 @@ def _address(url: str) -> str:
 
 
 def _frames(page: WeekPage, reels: Sequence[Reel]) -> list[str]:
-    """Returns a thumbnail of each reel as Markdown, as long as there is room."""
+    """Returns a thumbnail of each reel as a Markdown image; empty if it has none or the size limit is reached."""
     frames: list[str] = []
     left = _PICTURES_IN_MARKDOWN
     for reel in reels:
@@ -146,7 +146,7 @@ def _frames(page: WeekPage, reels: Sequence[Reel]) -> list[str]:
 
 
 def _picture(path: Path | None, size: tuple[int, int] = _POSTER, quality: int = _QUALITY) -> str:
-    """Returns a small JPEG as a data URI; empty when it cannot be read."""
+    """Returns the image at `path` as a small JPEG in a data URI; empty if it cannot be read."""
     if path is None:
         return ""
     try:
