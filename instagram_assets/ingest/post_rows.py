@@ -1,7 +1,6 @@
-"""Conversion of posts and reels of any format to rows of POSTS_RAW, in batches.
+"""Conversion of posts and reels of any format to rows of POSTS_RAW, in batches whose rows do not depend on each other.
 
-Each column is parsed as a whole: if a fast check shows that it is clean, it is used unchanged, else a rule is applied
-to each value. A row does not depend on the other rows of the batch.
+Each column is parsed as a whole: if a fast check shows that it is clean, it is used unchanged, else value by value.
 """
 
 from collections.abc import Callable, Sequence

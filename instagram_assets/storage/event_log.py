@@ -6,9 +6,8 @@ one transaction per batch, and the run's own log has one summary per asset. Dags
 DAGSTER_EVENT_BATCH_SIZE is set. Every query about partitions returns what stock storage returns, from the index.
 Intended differences: the log of a run has one event per asset and event type; the planned events of more than HANDFUL
 partitions are one event, with the subset of partitions; the materializations of more than HANDFUL partitions have less
-metadata, and their tags are stored in the events only.
-
-Rows of partitions have no step key, and summaries in a run's log have no asset key; so one database can hold both.
+metadata, and their tags are stored in the events only. Rows of partitions have no step key, and summaries in a run's
+log have no asset key; so one database can hold both.
 
 Written against dagster 1.13.27. Private names of Dagster used here and in `event_log_plans`: `_event_to_row`,
 `_store_asset_event_tags`, `_store_asset_event`, `_get_assets_details`, `_add_assets_wipe_filter_to_query` and
