@@ -52,7 +52,7 @@ class Items:
         return self.numbers["likes"] + self.numbers["comments"] if name == "engagement" else self.numbers[name]
 
     def groups(self, scope: str) -> dict[str, Integers]:
-        """The row indices of each comparison group, by name: one per kind (post, reel, ad), and per account by `scope`."""
+        """The row indices of each comparison group by name: one per kind (post, reel, ad), and account by `scope`."""
         rows: dict[str, list[int]] = {}
         for row, (kind, account) in enumerate(zip(self.kinds, self.accounts, strict=True)):
             rows.setdefault(_group(kind, account, scope), []).append(row)

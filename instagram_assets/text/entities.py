@@ -114,7 +114,7 @@ def plain_text(text: str) -> str:
 
 
 def _particle_at(caption: str, end: int, kind: str) -> re.Match[str] | None:
-    """The match of a Korean particle after an entity that ends at `end`, attached or (except `foreign`) after a space."""
+    """The match of a Korean particle after an entity that ends at `end`: attached or (if not `foreign`) spaced."""
     attached = _PARTICLE.match(caption, end)
     return attached if attached or kind == "foreign" else _SPACED_PARTICLE.match(caption, end + 1)
 
