@@ -1,8 +1,8 @@
-r"""The merged dataset as CSV for machine learning, and the reader that gives every value back.
+r"""The merged dataset as CSV for machine learning, and a reader that restores every value with its type.
 
-UTF-8 with one byte order mark, so that spreadsheets show Korean; commas; `\r\n` after each record
-(RFC 4180); one kind, posts or reels, per file; a header with the names of `records.RECORD_COLUMNS`. How values become
-cells is described in `csv_cells`.
+UTF-8 with one byte order mark, so that spreadsheets show Korean; comma-separated; `\r\n` after each record (RFC 4180);
+one kind, posts or reels, per file; a header with the names of `merged_records.RECORD_COLUMNS`. The encoding of values
+as cells is described in `csv_cells`.
 """
 
 import re
@@ -34,7 +34,7 @@ _TYPES = {column.name: column.type for column in (*_KNOWN.values(), IMPRESSION, 
 
 
 class CsvCounts(NamedTuple):
-    """The number of records in a CSV file, and of records of another kind that were left out."""
+    """The number of records in a CSV file, and of records of the other kind (posts or reels) that were left out."""
 
     rows: int
     left_out: int
@@ -52,10 +52,10 @@ def write_csv(
 ) -> CsvCounts:
     """Write the records of one kind (all records if `kind` is null) as CSV; the file is written atomically.
 
-    `columns` are the keys to write, in order; without it those of `records.RECORD_COLUMNS`. `impression` and
-    `caption_raw` add the columns `IMPRESSION` and `CAPTION_RAW` after the last of those that are known.
-    A record that does not say its kind counts as `kind`. Raises ContractError when a record has a key
-    without a column.
+    `columns` are the record keys to write, in order; by default those of `merged_records.RECORD_COLUMNS`. `impression`
+    and `caption_raw` add the columns `IMPRESSION` and `CAPTION_RAW` after the last documented column. A record of
+    unknown kind counts as `kind`. `spreadsheet_safe` is explained in `csv_cells`. Raises ContractError when a record
+    has a key without a column.
     """
     names = _with_options(columns or [column.name for column in RECORD_COLUMNS], impression, caption_raw)
     expected, rows, left_out = set(names), 0, 0
@@ -85,9 +85,9 @@ def write_csv(
 def read_csv(path: str | Path, *, spreadsheet_safe: bool = False) -> Iterator[dict[str, Any]]:
     """Yields the records of a CSV file that this package wrote, with every value restored to its type.
 
-    A run of newlines in a caption comes back as one. Columns that `records` does not document come
-    back as text. Read a file that was written with `spreadsheet_safe` with it too: then the ' in
-    front of formulas and long ids is taken away again. Raises FileError naming the line.
+    Several adjacent newlines in a caption are read as one. Undocumented columns are read as text. Pass
+    `spreadsheet_safe=True` for a file that was written with it: then the `'` before formulas and long ids is removed.
+    Raises FileError with the line number.
 
     >>> from instagram_assets import read_csv
     >>> for record in read_csv("posts.csv"):
@@ -106,10 +106,9 @@ def read_csv(path: str | Path, *, spreadsheet_safe: bool = False) -> Iterator[di
 def read_csv_rows(
     lines: Iterable[str], path: Path, *, spreadsheet_safe: bool | None = None
 ) -> Iterator[tuple[int, dict[str, Any] | FileError]]:
-    """Yields (line number, record) for the lines of a CSV file, like `read_csv`; a malformed record as its error.
+    """Yields (line number, record) for the lines of a CSV file, like `read_csv`; a malformed record as its FileError.
 
-    `spreadsheet_safe` is detected from the ids when it is null. Raises FileError where the rest of the file cannot be
-    read.
+    `spreadsheet_safe` is detected from the ids if it is null. Raises FileError if the rest of the file cannot be read.
     """
     rows = _split(lines, path)
     header = next(rows, None)
@@ -133,7 +132,10 @@ def read_csv_rows(
 
 
 def unguard_of(names: Sequence[str], spreadsheet_safe: bool | None) -> Callable[[Sequence[Any]], Sequence[Any]]:
-    """Returns a function that strips the `'` guards of `spreadsheet_safe` from rows: all, none, or by their id."""
+    """Returns a function that removes the `'` guards of `spreadsheet_safe` from the cells of a row.
+
+    It removes them from every row or from none; if `spreadsheet_safe` is null, from rows whose cell `id` has a guard.
+    """
     place = names.index("id") if "id" in names else None
 
     def unguarded(row: Sequence[Any]) -> Sequence[Any]:
@@ -146,12 +148,12 @@ def unguard_of(names: Sequence[str], spreadsheet_safe: bool | None) -> Callable[
 
 
 def decoders(names: Sequence[str]) -> list[Callable[[str], Any]]:
-    """Returns for each column the function that decodes the text of its cells."""
+    """Returns, for each named column, the function that decodes the text of its cells."""
     return [csv_cells.decoder(_TYPES.get(name), caption=name == "caption") for name in names]
 
 
 def keys_of_records(records: Iterable[dict[str, Any]]) -> list[str]:
-    """Returns the keys of records: documented ones in the order of `records`, then others as they appear."""
+    """Returns the distinct keys of all records: documented ones in documented order, then others as they appear."""
     seen: dict[str, None] = {}
     for record in records:
         seen.update(dict.fromkeys(record))
@@ -195,7 +197,7 @@ def _column_names(row: list[str | None], path: Path, spreadsheet_safe: bool) -> 
 
 
 def _split(stream: Iterable[str], path: Path) -> Iterator[tuple[int, list[str | None] | FileError]]:
-    """Yields each record with its first line number; a cell is null when it is empty and unquoted."""
+    """Yields (number of the first line, cells) of each record; a cell is null if it is empty and unquoted."""
     pending: list[str] = []
     number, inside_quotes = 0, False
     try:

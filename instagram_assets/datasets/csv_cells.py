@@ -7,14 +7,13 @@ r"""The encoding of values as CSV cells, and their decoding.
     number       as in JSON                       3   0.25
     yes or no    True, False
 
-A separator that is part of the value gets a backslash, and so does a backslash: `\,` inside list items,
-`\|` for the bars of `|||` and bars beside a newline inside captions, `\\` in both. A lone `\` is the
-list of one empty text; an item `\N` is null. Values with neither separator nor backslash are written as they
-are. Every other text is verbatim. Other values, such as lists whose items do not have the column's item type (text
-when unknown), are JSON.
+A separator within a value is escaped by a backslash, and so is a backslash: `\,` inside list items, `\|` for the bars
+of `|||` and bars beside a newline inside captions, `\\` in both. A lone `\` is the list of one empty text; an item `\N`
+is null. Captions and items with neither separator nor backslash, and all other texts, are verbatim. Other values, such
+as lists whose items do not have the column's item type (text when unknown), are JSON.
 
-With `spreadsheet_safe` a `'` precedes text that a spreadsheet would run as a formula, and digits that it would change:
-ids of more than 15 digits, of which it keeps 15, and leading zeros, which it drops.
+With `spreadsheet_safe` a `'` is written before text that a spreadsheet would run as a formula, and before digits that
+it would change: ids of more than 15 digits, of which it keeps 15, and leading zeros, which it drops.
 """
 
 import json
@@ -40,10 +39,10 @@ _CHANGED_DIGITS = re.compile(r"'*(?:[0-9]{16,}|0[0-9]+)\Z")
 def encode(
     value: Any, type_: pa.DataType | None = None, *, caption: bool = False, spreadsheet_safe: bool = False
 ) -> str:
-    """The CSV text of one value of a column's type, None if unknown, quoted where CSV needs it.
+    """Returns a value as the text of a CSV cell, quoted if CSV needs it; `type_` is the column's type, None if unknown.
 
-    With `spreadsheet_safe` a text that a spreadsheet would run as a formula, and digits that it would change, get a '
-    in front; other numbers do not.
+    With `spreadsheet_safe` a `'` is written before text that a spreadsheet would run as a formula and before digits
+    that it would change.
     """
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return ""
@@ -57,7 +56,7 @@ def encode(
 
 
 def quote(text: str) -> str:
-    """A text as a CSV cell: in quotes when empty or when it holds a quote, a comma or a newline."""
+    """Returns a text as a CSV cell: in quotes if it is empty or contains a quote, a comma or a newline."""
     if not text or '"' in text or "," in text or "\n" in text or "\r" in text:
         return '"' + text.replace('"', '""') + '"'
     return text
@@ -72,14 +71,14 @@ def utf8(text: str) -> bytes:
 
 
 def unguard(text: str) -> str:
-    """Returns the text without the `'` that `spreadsheet_safe` put in front."""
+    """Returns the text without the `'` that `spreadsheet_safe` wrote before it."""
     return text[1:] if text[:1] == "'" and _is_guarded(text) else text
 
 
 def decoder(type_: pa.DataType | None, *, caption: bool = False) -> Callable[[str], Any]:
-    """Returns the function from the unquoted text of a cell to a value of a column's type; None is unknown.
+    """Returns a function from a cell's unquoted text to a value of the column's type; `type_` None: unknown, text.
 
-    A text that does not fit the type comes back as it is.
+    A text that does not match the type is returned unchanged.
     """
     if caption:
         return _decode_caption
@@ -97,7 +96,7 @@ def decoder(type_: pa.DataType | None, *, caption: bool = False) -> Callable[[st
 
 
 def _is_guarded(text: str) -> bool:
-    """Whether a spreadsheet would run the text as a formula or change its digits, with any number of `'` in front."""
+    """Whether a spreadsheet would run the text as a formula or change its digits, after any number of leading `'`."""
     return bool(_FORMULA.match(text) or _CHANGED_DIGITS.match(text))
 
 

@@ -1,4 +1,4 @@
-"""File names of the datasets in data/datasets that runs of the platform write, and which of them are missing."""
+"""Names of the files and folders in data/datasets that the platform's runs write, and which of them are missing."""
 
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -15,21 +15,22 @@ PSEUDONYMOUS = "pseudonymous"
 
 
 def merged(settings: Settings) -> list[str]:
-    """Returns the file names of the merged dataset, without and with captions."""
+    """Returns the two file names of the merged dataset as JSON: without and with captions."""
     return [json_name(settings.mode, captions=each) for each in (False, True)]
 
 
 def names_of_datasets(settings: Settings) -> set[str]:
-    """Returns the names of all dataset files and folders for these settings, including pseudonymous exports."""
+    """Returns the names of all dataset files and folders with these settings, including pseudonymous exports."""
     delta = _delta(settings)
     return {*CSV, *merged(settings), PARQUET, SEARCH, PSEUDONYMOUS} | ({delta} if delta else set())
 
 
 def is_made_again(settings: Settings, path: str) -> bool:
-    """Whether a plain run with these settings recreates a file or folder, given by its path below `data/datasets`.
+    """Whether a run with these settings recreates a file or folder, given by its path below `data/datasets`.
 
     False for folders of image searches, which hold manual decisions, and for pseudonymous exports, whose pseudonyms
-    differ once the key has changed. In a folder that holds a user's own files too, each path is decided separately.
+    differ once the key has changed. In a folder that also has a user's own files, true only for files that a run
+    writes.
     """
     first, _, rest = path.partition("/")
     if first in _being_written((*CSV, *merged(settings))):
@@ -42,14 +43,14 @@ def is_made_again(settings: Settings, path: str) -> bool:
 
 
 def _delta(settings: Settings) -> str:
-    """Returns the name of the Delta tables' folder if it is directly in `data/datasets`; else an empty text."""
+    """Returns the name of the Delta tables' folder if it is directly in `data/datasets`; else an empty string."""
     folder = local_folder(delta_target(settings))
     is_here = folder is not None and folder.parent == settings.folder("datasets").absolute()
     return folder.name if folder and is_here else ""
 
 
 def _being_written(names: tuple[str, ...]) -> set[str]:
-    """Returns these names and the temporary names that they have while they are being replaced."""
+    """Returns these names and the temporary names under which they are replaced: `.NAME.new` and `.NAME.old`."""
     return {*names, *(f".{name}.{state}" for name in names for state in ("new", "old"))}
 
 
@@ -57,9 +58,9 @@ _KINDS = ("post", "reel")
 
 
 def missing_datasets(settings: Settings) -> Iterator[str]:
-    """Yields the names of the datasets that are missing a file or their whole folder.
+    """Yields the names of the dataset assets of which a file or the whole folder is missing.
 
-    Delta tables are checked only where they are in a local folder; those without rows are not expected to exist.
+    Delta tables are checked only in a local folder, and only the folder, since tables without rows do not exist.
     """
     folder = settings.folder("datasets")
     kinds = _KINDS if settings.mode == "all" else (settings.mode,)

@@ -1,4 +1,4 @@
-"""Writes and updates an image dataset folder with manifest and card (README), preserving manual changes."""
+"""Writes and updates an image dataset folder with manifest and dataset card (Markdown); manual changes are kept."""
 
 import json
 import os
@@ -50,7 +50,7 @@ _FEW = 5
 
 
 class WrittenFolder(NamedTuple):
-    """The manifest rows as written, with `file`, and the messages for the user."""
+    """The written manifest rows, with `file`, and messages for the user."""
 
     rows: list[Row]
     notes: list[str]
@@ -67,16 +67,17 @@ def write_folder(
     by_hand: Mapping[str, Override] = NOTHING,
     has_card: bool = True,
 ) -> WrittenFolder:
-    """Create or update the dataset folder: images, manifest and card; a contact sheet is written beside it.
+    """Create or update an image dataset folder: images, manifest and card, and a contact sheet beside the folder.
 
-    `rows` are those of `schemas.SEARCH_DATASET` from `select_images`, without `file`; `files` maps each image_id to
-    its file, with its true extension; `request` has the search settings for the card. Images are img_0001.jpg … in the
-    order of the rows, new ones after existing ones. They are the downloaded bytes; with `reencoded`, re-encoded JPEGs.
-    Files changed by hand stay as they are, and files deleted by hand are not written again unless `by_hand` says to
-    keep them; images kept by hand stay even when they are no candidates any more. After a kill the next call continues.
-    Raises SearchRequestError before any change where the folder would have fewer images than before, unless `refresh`
-    is given, and StorageError when the disk refuses. Images dropped by hand, and those no longer kept by hand, do not
-    count as fewer. Without `has_card` there is no card and no contact sheet.
+    `rows` are rows of `schemas.SEARCH_DATASET` from `select_images`, without `file`; `files` maps each image_id to its
+    image file, whose extension matches its format; `request` has the search settings for the card. Images are named
+    img_0001.jpg … in the order of the rows, new ones after existing ones. They are the downloaded bytes; with
+    `reencoded`, re-encoded JPEGs. `by_hand` has the user's keep and drop decisions by image_id. Files changed by hand
+    are kept, and files deleted by hand are written again only after a later keep decision; images with a keep decision
+    are kept even if they are no longer search results. Can be repeated after a kill. Raises ImagesWouldGoError, before
+    any change, if the folder would have fewer images than before, unless `refresh` is given (images dropped by hand,
+    and images whose keep decision was revoked, do not count), and StorageError on an I/O error. Without `has_card`
+    there is no card and no contact sheet.
     """
     with owned_folder_lock(folder):
         before = read_folder_state(folder)
@@ -115,7 +116,7 @@ def _settled(
 ) -> list[Row]:
     """Returns the manifest rows: `rows` with `file` and the `OURS` columns, then images that are no longer candidates.
 
-    Of a kept row whose file is still to be written, `file_sha256` is null.
+    `file_sha256` is null in kept rows whose file is still to be written.
     """
     known = max((past.number for past in before.pictures.values()), default=0)
     fresh = (number for number in count(known + 1) if number not in before.numbers)
@@ -139,7 +140,7 @@ def _settled(
 
 
 def _place(row: Row, past: ImageState | None, override: Override | None, fresh: Iterator[int], extension: str) -> Row:
-    """Returns what the folder's earlier state gives a row: its number and file, or that it was deleted by hand."""
+    """Returns the columns that follow from the folder's earlier state: number, file, or a deletion by hand."""
     if past and past.state == "deleted" and not (row["kept"] and _is_wanted_back(past, override)):
         said = {"kept": False, "reason": DELETED, "by_hand": "deleted", "decided_at": past.row.get("decided_at")}
         return {**said, "number": past.number, "file_sha256": past.row.get("file_sha256")}
@@ -153,14 +154,14 @@ def _place(row: Row, past: ImageState | None, override: Override | None, fresh: 
 
 
 def _is_wanted_back(past: ImageState, override: Override | None) -> bool:
-    """Whether a user decided to keep an image whose file was deleted, and decided so after the deletion."""
+    """Whether a user decided to keep an image after its file had been deleted by hand."""
     if override is None or override.decision != "keep":
         return False
     return past.row.get("decided_at") != override.decided_at.isoformat()
 
 
 def _said_by_hand(line: Row, override: Override | None) -> Row:
-    """Returns the columns that record a manual decision about a row, as far as it could be followed."""
+    """Returns the columns `by_hand` and `decided_at` for a user's decision about a row, if it could be applied."""
     if override is None:
         return {}
     at = {"decided_at": override.decided_at.isoformat()}
@@ -172,7 +173,7 @@ def _said_by_hand(line: Row, override: Override | None) -> Row:
 
 
 def _keep_file(row: Row, past: ImageState, before: FolderState, reencoded: bool) -> None:
-    """Set `file_sha256` if the file is there already; mark the row as changed if a user's own file has its name."""
+    """Set `file_sha256` if the row's file exists; mark the row as changed if a user's own file has its name."""
     there, ours = before.disk.get(row["file"]), before.ours.get(row["file"], set())
     written = past.row.get("file_sha256")
     if there and (there == written != row["image_id"] if reencoded else there == row["image_id"]):
@@ -182,7 +183,7 @@ def _keep_file(row: Row, past: ImageState, before: FolderState, reencoded: bool)
 
 
 def _no_candidate(past: ImageState, override: Override | None) -> Row:
-    """Returns the manifest row of an image that is no longer a search result; its number is not reused."""
+    """Returns the manifest row of an image that is no longer a search result; its number is never reused."""
     written = {"file_sha256": past.row.get("file_sha256"), "number": past.number}
     if override and override.decision == "keep" and past.state in ("ours", "changed"):
         line = {**past.row, "rank": None, "kept": True, "reason": override.reason, "file": past.file, **written}
@@ -195,7 +196,7 @@ def _no_candidate(past: ImageState, override: Override | None) -> Row:
 
 
 def _gone(before: FolderState, names: set[str]) -> dict[str, str]:
-    """Returns our files that are not needed any more, each with the SHA-256 that it must have to be deleted."""
+    """Returns the unchanged files of ours whose name is not in `names`: file name → SHA-256, to be deleted."""
     return {
         name: sha256
         for name, sha256 in before.disk.items()
@@ -214,13 +215,13 @@ def _stage(folder: Path, row: Row, files: Mapping[str, Path], reencoded: bool) -
 
 
 def _is_ours(folder: Path, name: str) -> bool:
-    """Whether the name is free, or its file is unchanged since we wrote it."""
+    """Whether no file has this name, or its file is ours and unchanged."""
     claim = claims_of(folder).get(name)
     return not os.path.lexists(folder / name) or (claim is not None and digest(folder / name) in claim.sha256)
 
 
 def _write_sheet(folder: Path, images: Sequence[Path]) -> list[str]:
-    """Write the contact sheet beside the folder; returns a message where another file has its name."""
+    """Write the contact sheet beside the folder; returns a message if a user's own file has its name."""
     sheet = sheet_of(folder)
     try:
         write_ours({sheet: lambda path: _write(path, contact_sheet(images))}, folder, "It stays; move it to get one")
@@ -230,7 +231,7 @@ def _write_sheet(folder: Path, images: Sequence[Path]) -> list[str]:
 
 
 def _notes(settled: Sequence[Row], gone: Sequence[str]) -> list[str]:
-    """Returns messages about files changed or deleted by hand, and about files that were removed."""
+    """Returns messages for the user about files changed or deleted by hand, and about files that were deleted here."""
     changed = [row["file"] for row in settled if row["by_hand"] == "changed"]
     deleted = [f"img_{row['number']:04}" for row in settled if row["by_hand"] == "deleted"]
     lists = {"changed by hand, stay as they are": changed, "deleted by hand, stay away": deleted, "taken away": gone}
@@ -249,9 +250,9 @@ def manifest(rows: Sequence[Row]) -> str:
 
 
 def card(rows: Sequence[Row], request: Mapping[str, object], name: str) -> str:
-    """Returns the dataset card in Markdown: counts, reasons for rejected candidates, settings, and the contact sheet.
+    """Returns the dataset card in Markdown: counts, reasons for rejected candidates, search settings, contact sheet.
 
-    `name` is the folder's.
+    `request` has the search settings; `name` is the folder's name.
     """
     kept = sum(row["kept"] for row in rows)
     query = _inline(str(request.get("query", "")))
@@ -272,13 +273,13 @@ def card(rows: Sequence[Row], request: Mapping[str, object], name: str) -> str:
 
 
 def why_not(rows: Sequence[Row]) -> dict[str, int]:
-    """Returns the number of rejected candidates by kind of reason, most frequent first."""
+    """Returns reason → number of candidates rejected for it, most frequent first; reasons are without their numbers."""
     reasons = (str(row["reason"]) for row in rows if not row["kept"])
     return dict(Counter(map(reason_without_numbers, reasons)).most_common())
 
 
 def reason_without_numbers(reason: str) -> str:
-    """Returns a reason without its numbers: `smaller than 300 px` of `smaller than 300 px (240 x 180)`."""
+    """Returns the constant first part of a reason: `smaller than 300 px` of `smaller than 300 px (240 x 180)`."""
     for end in (" (", ": ", "; "):
         reason = reason.split(end, 1)[0]
     return reason
@@ -311,9 +312,9 @@ def write_declared(
     by_hand: Mapping[str, Override] = NOTHING,
     **options: bool,
 ) -> WrittenFolder:
-    """Like `write_folder`; with `pseudonyms` the manifest has no URLs, and neither manifest nor card has names.
+    """Like `write_folder`, pseudonymous if `pseudonyms` is given: no URLs in the manifest, no names in any file.
 
-    The returned rows still have both, for the lake.
+    The returned rows, for the lake, still have URLs and names.
     """
     if pseudonyms is None:
         return write_folder(folder, rows, files, request, by_hand=by_hand, **options)
@@ -328,6 +329,6 @@ def write_declared(
 
 
 def _came_true(row: Row, shown: Row, written: Row) -> Row:
-    """Returns the columns that writing the folder set for a row, with the row's own reason without pseudonyms."""
+    """Returns the columns of a row that writing the folder has set: `file`, `kept` and `reason` (with names)."""
     reason = row["reason"] if written["reason"] == shown["reason"] else written["reason"]
     return {name: written[name] for name in _OF_FOLDER} | {"reason": reason}

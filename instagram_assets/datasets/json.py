@@ -15,15 +15,15 @@ WITH_CAPTIONS = "_with_captions"
 
 
 def json_name(mode: Mode, *, captions: bool = False) -> str:
-    """Returns the file name of the merged dataset, as the users of refine.py and image_caption.py know it."""
+    """Returns the file name of the merged dataset, the same as in the older scripts refine.py and image_caption.py."""
     return f"merged_dataset_{mode}_with_images{WITH_CAPTIONS if captions else ''}.json"
 
 
 def write_json(records: Iterable[dict[str, Any]], path: Path) -> int:
     """Write records as a JSON array in UTF-8, one record per line; returns their number.
 
-    The file is written atomically, whatever the number of records; equal records give equal bytes. Numbers that JSON
-    does not know (NaN, infinity) become null.
+    The file is written atomically and streamed, so memory holds one record; the output is deterministic. NaN and
+    infinity, which JSON does not have, become null.
     """
     count = 0
 

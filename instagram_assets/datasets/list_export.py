@@ -1,6 +1,6 @@
-"""Export of an image list: a folder that users may edit, or streamed as a ZIP with a manifest, CSV or JSON lines.
+"""Export of an image list (images kept or dropped by hand): as a folder, or streamed as ZIP, CSV or JSON lines.
 
-In the folder, numbers and files changed or deleted by hand are treated as in the folders of searches (`image_folder`).
+The folder can be edited by users: numbers, and files changed or deleted by hand, are treated as in `image_folder`.
 """
 
 import hashlib
@@ -49,9 +49,9 @@ def jsonl_stream(rows: Iterable[Row]) -> Iterator[bytes]:
 
 
 def zip_stream(rows: Iterable[Row], media: Path) -> Iterator[bytes]:
-    """Yields a ZIP of the stored images (img_0001.jpg …, uncompressed) and a manifest that has all images.
+    """Yields a ZIP of the stored images (img_0001.jpg …, uncompressed) and a manifest with a line for each row.
 
-    Memory holds one image; the manifest waits in a temporary file when it is long.
+    Memory holds one image; a manifest of more than 4 MiB is buffered in a temporary file.
     """
     out, numbers = _Out(), count(1)
     with SpooledTemporaryFile(_IN_MEMORY) as manifest, zipfile.ZipFile(cast(BinaryIO, out), "w") as archive:
@@ -72,13 +72,13 @@ def zip_stream(rows: Iterable[Row], media: Path) -> Iterator[bytes]:
 
 
 def manifest_line(row: Row) -> bytes:
-    """Returns a line of the manifest as JSON; `image_id` is named `sha256`, and unknown values are left out."""
+    """Returns a row as a JSON line of the manifest: `image_id` is named `sha256`, nulls except `file` are left out."""
     said = {_RENAMED.get(name, name): value for name, value in row.items() if value is not None or name == "file"}
     return _json_line(said)
 
 
 class _Out:
-    """A write-only stream that buffers what is written until it is taken."""
+    """A write-only stream for `zipfile` that buffers bytes until `take` returns them."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
@@ -93,7 +93,7 @@ class _Out:
         """Does nothing: there is no further buffer."""
 
     def take(self) -> bytes:
-        """Returns and clears what was written since the last call."""
+        """Returns the bytes written since the last call, and clears the buffer."""
         data = b"".join(self._parts)
         self._parts, self.size = [], 0
         return data
@@ -106,7 +106,7 @@ def _entry(name: str) -> zipfile.ZipInfo:
 
 
 def _bytes_of(row: Row, media: Path) -> tuple[bytes | None, str | None]:
-    """Returns (bytes, null) of an image, or (null, the reason): its file may disappear while others are being sent."""
+    """Returns (bytes, null) of an image, or (null, reason) if its file is missing or damaged by now."""
     if not row["file"]:
         return None, row["reason"]
     try:
@@ -148,7 +148,7 @@ def _chunks(lines: Iterable[bytes]) -> Iterator[bytes]:
 
 
 class ListFolder(NamedTuple):
-    """The result of writing a list's folder: number of images, why others are missing, and messages for the user."""
+    """The result of writing a list's folder: number of images, reason → missing images, and messages for the user."""
 
     folder: Path
     images: int
@@ -157,19 +157,19 @@ class ListFolder(NamedTuple):
 
 
 def write_list_folder(root: UPath, name: str, said: Mapping[str, Override], media: Path, folder: Path) -> ListFolder:
-    """Create or update a folder with the images that a list keeps, as they were downloaded.
+    """Create or update a folder with the images that the list `name` keeps, as they were downloaded.
 
-    Images keep their numbers (img_0001.jpg …); `manifest.jsonl` has the source of each image, or why it is missing. An
-    image whose file the media store no longer has stays if the folder has it. After a kill the next call continues.
-    Raises NothingDoneError, before any change, where the list keeps no image or no file exists any more, StorageError
-    for damage.
+    `said` are the list's decisions by image_id. Images keep their numbers (img_0001.jpg …); `manifest.jsonl` has the
+    source of each image, or why it is missing. An image that is no longer in the media store is kept if the folder has
+    it. Can be repeated after a kill. Raises NothingDoneError, before any change, if the list keeps no image or no file
+    of them exists any more, StorageError for a damaged file.
     """
     rows = list(listed_images(root, kept_in(said), media))
     held = read_folder_state(folder).present
     if not any(row["file"] or row["image_id"] in held for row in rows):
         raise NothingDoneError(f"The list {name} keeps no image that is there, so nothing was written.")
     files = {row["image_id"]: media / row["file"] for row in rows if row["file"]}
-    # Images that the folder has and the store has not keep the folder's manifest row.
+    # Images in the folder that are no longer in the media store keep the folder's manifest row.
     lines = [_line(row) for row in rows if row["file"] or row["image_id"] not in held]
     written = write_folder(folder, lines, files, {}, refresh=True, by_hand=said, has_card=False)
     kept = len(read_folder_state(folder).present)
@@ -178,6 +178,6 @@ def write_list_folder(root: UPath, name: str, said: Mapping[str, Override], medi
 
 
 def _line(row: Row) -> Row:
-    """Returns a row in the form of the manifest: timestamps as text, and whether the image is kept."""
+    """Returns a row for `write_folder`: timestamps as text, `file` null, and `kept` if the image has a stored file."""
     plain = {name: value.isoformat() if hasattr(value, "isoformat") else value for name, value in row.items()}
     return {**plain, "file": None, "kept": bool(row["file"])}

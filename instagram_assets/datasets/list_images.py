@@ -1,6 +1,7 @@
 """The images of a list with their metadata: post or search of origin, visual features, and path of the stored file.
 
-An image that is in several posts or searches is given once, with the first by account and time; posts come first.
+An image in several posts or searches is returned once, with the first of them by account and time; posts precede
+searches.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -69,7 +70,7 @@ _READ = {
 
 
 class PostRange(NamedTuple):
-    """An account and a range of days that contain posts with images of a list."""
+    """An account and a range of days with posts that have images of a list."""
 
     account: str
     days: Days
@@ -83,14 +84,15 @@ def listed_images(
 ) -> Iterator[Row]:
     """Yields each image once, as a row with keys `LIST_COLUMNS`; `file` is relative to `media`, null if not stored.
 
-    `cells` are the partitions whose posts have the images, when known; for the rest the whole lake is scanned. Memory
-    holds the hashes, the clusters of these images, and one account and month. Raises StorageError for damage.
+    `cells` are the accounts and days whose posts have the images, if known; for images not found there the whole lake
+    is scanned. Memory holds the hashes, the clusters of these images, and one account and month. Raises StorageError
+    for a damaged file.
     """
     wanted = pa.array(image_ids, pa.string())
     seen = set[str]()
     clusters = _by_image(root, "clusters", wanted, ("scope", "cluster"))
     found = (_of_posts(root, cells, wanted), _of_searches(root, wanted, seen))
-    # The known partitions may be older than the lake: then the whole lake is scanned.
+    # `cells` can be outdated: for images not found there the whole lake is scanned.
     again = () if cells is None else (_of_posts(root, None, wanted),)
     for rows in (*found, *again):
         if len(seen) == len(wanted):
@@ -137,12 +139,12 @@ def _of_part(part: dict[str, pa.Table], wanted: pa.Array) -> Iterator[Row]:
 
 
 def _near(table: pa.Table, images: pa.Table) -> list[Row]:
-    """Returns the rows of a table that belong to the posts of these images."""
+    """Returns the rows of a table whose post has one of these images, as dicts."""
     return table.filter(compute.is_in(table["post_id"], value_set=images["post_id"].combine_chunks())).to_pylist()
 
 
 def _of_searches(root: UPath, wanted: pa.Array, seen: set[str]) -> Iterator[Row]:
-    """Yields images found by searches that are in no post, by search and rank."""
+    """Yields the rows of images that were found by searches and are not in `seen`, by search and rank."""
     table = read_table(root, "search_images")
     images = table.filter(compute.is_in(table["image_id"], value_set=wanted))
     found = [row for row in images.to_pylist() if row["image_id"] not in seen]

@@ -1,8 +1,8 @@
 """Named lists of images that users keep or drop by hand in the gallery, and that exports use.
 
-A list is stored in the table `overrides`, like the decisions about search results, in a partition `list:NAME`; no
-search has such a name. Images are identified by their hash, so that a list stays valid when an image is downloaded
-again or clusters are recomputed. A list without any decision does not exist.
+The decisions of a list are stored in the table `overrides`, like those about search results, in the partition
+`list:NAME`; no search can have such a name. Images are identified by their SHA-256, so that a list is still valid after
+an image was downloaded again or clusters were recomputed. A list without a decision does not exist.
 """
 
 import re
@@ -42,7 +42,7 @@ _SHOWN_NAMES = 20
 
 
 class ListCount(NamedTuple):
-    """A list with the number of images that it keeps and drops; `problem` names its file if that is damaged."""
+    """A list with the numbers of images kept and dropped; `problem` is the error message if its file is damaged."""
 
     name: str
     kept: int
@@ -53,8 +53,8 @@ class ListCount(NamedTuple):
 class Changed(NamedTuple):
     """The result of a change to a list: its new counts, and the previous decisions about the changed images.
 
-    `found` is the number of images of the request, `left` the number of those that stay dropped because they were
-    dropped by hand; `earlier` are their previous rows.
+    `before` are the previous decisions by image_id, null if there was none, and `earlier` their rows. `found` is the
+    number of images in the request; `left` is the number of those that stay dropped because they were dropped by hand.
     """
 
     now: ListCount
@@ -65,13 +65,13 @@ class Changed(NamedTuple):
 
     @property
     def undo(self) -> dict[str, Override | None]:
-        """The argument for `decide_about` that undoes the change: the previous decisions with time and reason."""
+        """The argument of `decide_about` that undoes the change: the previous decisions with time and reason."""
         said = overrides_of(self.earlier)
         return {image_id: said.get(image_id) for image_id in self.before}
 
 
 def list_name(text: str) -> str:
-    """Returns a list's normalized name: NFC, stripped of spaces. Raises ListError for an invalid name."""
+    """Returns a list's normalized name: NFC, without leading and trailing spaces. Raises ListError if it is invalid."""
     name = unicodedata.normalize("NFC", text).strip(" ")
     is_plain = all(sign in "-_ " or unicodedata.category(sign)[0] in "LMN" for sign in name)
     if not name or not is_plain or unicodedata.category(name[0])[0] not in "LN" or len(name) > LONGEST_NAME:
@@ -88,7 +88,7 @@ def list_name(text: str) -> str:
 
 
 def fits(partition: str) -> bool:
-    """Whether the name in a list's partition `list:NAME` is within the length limit."""
+    """Whether the list name in a partition `list:NAME` is within the limits of a list name and a folder name."""
     return len(partition) <= len(PREFIX) + LONGEST_NAME and _size(partition) <= _LONGEST_FOLDER
 
 
@@ -103,24 +103,24 @@ def is_list(partition: str) -> bool:
 
 
 def list_names(root: UPath) -> list[ListCount]:
-    """Returns all lists with their counts, sorted by name; a damaged one has `problem` set and hides no other."""
+    """Returns all lists with their counts, sorted by name; in a damaged list `problem` is set."""
     names = sorted(value.removeprefix(PREFIX) for value in values_in(root, TABLE) if is_list(value))
     return [count for count in (_count(root, name) for name in names) if count.kept or count.dropped or count.problem]
 
 
 def read_list(root: UPath, name: str) -> dict[str, Override]:
-    """Returns the decisions of a list by image_id; empty if there is no such list. Raises StorageError."""
+    """Returns a list's decisions by image_id; empty if it does not exist. Raises StorageError for a damaged file."""
     return overrides_of(read_table(root, TABLE, [partition_of(list_name(name))]))
 
 
 def read_decisions(root: UPath, name: str) -> dict[str, Decision]:
-    """Like `read_list`, without time and reason: a million images in a second."""
+    """Returns image_id → decision of a list: like `read_list` without time and reason, a million images per second."""
     rows = read_table(root, TABLE, [partition_of(list_name(name))], columns=["image_id", "decision"])
     return dict(zip(rows["image_id"].to_pylist(), rows["decision"].to_pylist(), strict=True))
 
 
 def find_list(root: UPath, name: str) -> dict[str, Override]:
-    """Like `read_list`, but raises NotFoundError, which names the existing lists, if there is no such list."""
+    """Like `read_list`, but raises NotFoundError, with the names of existing lists, if the list does not exist."""
     found = read_list(root, name)
     if not found:
         raise NotFoundError(f"There is no list {list_name(name)!r}. {_told(list_names(root))}")
@@ -128,7 +128,7 @@ def find_list(root: UPath, name: str) -> dict[str, Override]:
 
 
 def kept_in(overrides: Mapping[str, Override]) -> list[str]:
-    """Returns the images that a list keeps, in the order of the decisions."""
+    """Returns the image_ids with a keep decision, in the order in which they were decided."""
     kept = [(override.decided_at, image_id) for image_id, override in overrides.items() if override.decision == "keep"]
     return [image_id for _, image_id in sorted(kept)]
 
@@ -136,9 +136,9 @@ def kept_in(overrides: Mapping[str, Override]) -> list[str]:
 def decide(
     root: UPath, name: str, image_ids: Iterable[str], decision: Decision | None, why: str, at: datetime
 ) -> Changed:
-    """Keep or drop images, or revoke earlier decisions about them; the list is created if it does not exist.
+    """Keep or drop images in a list, or revoke earlier decisions (`decision` null); creates the list if needed.
 
-    `at` is the time of the decision (timezone-aware). Concurrent decisions about different images are both stored.
+    `at` is the timestamp of the decision (timezone-aware). Concurrent decisions about different images are both stored.
     Raises ListError for an invalid list name or image_id, SearchRequestError for an unknown decision.
     """
     return decide_about(root, name, dict.fromkeys(image_ids, decision), why, at)
@@ -147,9 +147,9 @@ def decide(
 def decide_about(
     root: UPath, name: str, decisions: Mapping[str, Decision | Override | None], why: str, at: datetime
 ) -> Changed:
-    """Like `decide`, with one decision per image; an `Override` is stored as it is, with its time and reason.
+    """Like `decide`, with one decision per image; an `Override` is stored unchanged, with its time and reason.
 
-    The value of `undo` of an earlier change undoes that change.
+    `Changed.undo` of an earlier change is the argument that undoes it.
     """
     name = list_name(name)
     check_images(decisions)
@@ -165,9 +165,9 @@ def decide_about(
 def decide_found(
     root: UPath, name: str, image_ids: pa.Array, decision: Decision | None, why: str, at: datetime
 ) -> Changed:
-    """Apply one decision to all images of a query result; with `keep`, images that were dropped by hand stay dropped.
+    """Apply one decision to all images of a query result; `keep` does not apply to images that were dropped by hand.
 
-    Images that have the same decision already keep their row and reason; `before` has only the changed images.
+    Images that already have the decision keep their row and reason; `before` of the result has only the changed images.
     """
     name = list_name(name)
     check_decision(decision, why)
@@ -197,9 +197,9 @@ def decide_found(
 
 
 def delete_list(root: UPath, name: str) -> ListCount:
-    """Delete a list and return its previous counts; images stay. Raises NotFoundError where there is none.
+    """Delete a list's decisions and return its previous counts; image files are not deleted.
 
-    A damaged list is deleted too; its counts are then unknown.
+    Raises NotFoundError if the list does not exist. A damaged list is deleted too; its counts are then unknown.
     """
     name = list_name(name)
     if (count := _count(root, name)).problem:
@@ -212,20 +212,20 @@ def delete_list(root: UPath, name: str) -> ListCount:
 
 
 def check_images(image_ids: Iterable[str]) -> None:
-    """Raise ListError for texts that are no image_id (SHA-256)."""
+    """Raise ListError for a text that is no image_id: 64 lower-case hexadecimal digits."""
     for image_id in image_ids:
         if not _IMAGE_ID.fullmatch(image_id):
             raise ListError(f"{image_id[:80]!a}: no image_id. It is the SHA-256 of the image: 64 digits 0-9 and a-f.")
 
 
 def count_of(name: str, rows: pa.Table) -> ListCount:
-    """Returns the number of kept and dropped images in the rows of a list."""
+    """Returns a list's numbers of kept and dropped images, from its rows in `overrides`."""
     kept = compute.sum(compute.equal(rows["decision"], "keep"), min_count=0).as_py() or 0
     return ListCount(name, kept, rows.num_rows - kept)
 
 
 def count_said(name: str, said: Mapping[str, Override]) -> ListCount:
-    """Returns the number of kept and dropped images in the decisions of a list."""
+    """Returns a list's numbers of kept and dropped images, from its decisions by image_id."""
     kept = sum(override.decision == "keep" for override in said.values())
     return ListCount(name, kept, len(said) - kept)
 

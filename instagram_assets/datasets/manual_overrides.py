@@ -1,4 +1,4 @@
-"""Manual decisions (overrides) about images of a search or a list: each keeps or drops an image until it is revoked."""
+"""A user's decisions (overrides) about the images of a search or a list: keep or drop an image, until it is revoked."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
@@ -22,12 +22,12 @@ LONGEST_WHY = 1_000
 
 
 def read_overrides(root: UPath, search: str) -> dict[str, Override]:
-    """Returns the decisions about the images of a search, by image_id. Raises StorageError for damage."""
+    """Returns the user's decisions about a search's images, by image_id. Raises StorageError for a damaged file."""
     return overrides_of(read_table(root, TABLE, [search]))
 
 
 def overrides_of(table: pa.Table) -> dict[str, Override]:
-    """Returns the rows of one search in `overrides` as decisions by image_id."""
+    """Returns rows of the table `overrides`, of one search or list, as decisions by image_id."""
     return {
         row["image_id"]: Override(row["decision"], row["why"] or "", row["decided_at"]) for row in table.to_pylist()
     }
@@ -36,10 +36,10 @@ def overrides_of(table: pa.Table) -> dict[str, Override]:
 def decide(
     root: UPath, search: str, image_ids: Iterable[str], decision: Decision | None, why: str, at: datetime
 ) -> dict[str, Override]:
-    """Keep or drop images of a search by hand, or revoke earlier decisions; returns all present decisions.
+    """Keep or drop images of a search by hand, or revoke earlier decisions (`decision` null); returns all decisions.
 
-    `at` is the time of the decision (timezone-aware). Concurrent decisions about different images are both stored.
-    Raises SearchRequestError for an unknown decision and a reason that is too long.
+    `at` is the timestamp of the decision (timezone-aware). Concurrent decisions about different images are both stored.
+    Raises SearchRequestError for an unknown decision or a reason (`why`) that is too long.
     """
     chosen = set(image_ids)
     check_decision(decision, why)
@@ -50,14 +50,14 @@ def decide(
 
 
 class OverrideChange(NamedTuple):
-    """The rows of a search or a list before and after a change."""
+    """The rows of a search or list in `overrides` before and after a change."""
 
     before: pa.Table
     now: pa.Table
 
 
 def decide_each(root: UPath, search: str, decisions: Mapping[str, Override | None]) -> OverrideChange:
-    """Write one decision per image in one atomic step; null revokes the decision about an image."""
+    """Write one decision per image in one atomic step; a null decision revokes the earlier one."""
     said: list[dict[str, object]] = [
         {"search": search, "image_id": image_id, **asdict(override)}
         for image_id, override in decisions.items()
@@ -68,7 +68,7 @@ def decide_each(root: UPath, search: str, decisions: Mapping[str, Override | Non
 
 
 def change_overrides(root: UPath, search: str, change: Callable[[pa.Table], pa.Table]) -> OverrideChange:
-    """Replace a search's rows by the result of `change`; concurrent changes are applied one after the other."""
+    """Replace the rows of a search or list by the result of `change`; concurrent changes are serialized."""
     decided: list[OverrideChange] = []
 
     def changed(old: pa.Table) -> pa.Table:
@@ -80,12 +80,12 @@ def change_overrides(root: UPath, search: str, change: Callable[[pa.Table], pa.T
 
 
 def without(rows: pa.Table, image_ids: pa.Array) -> pa.Table:
-    """Returns the rows except those of these images."""
+    """Returns the rows of all other images."""
     return rows.filter(compute.invert(compute.is_in(rows["image_id"], value_set=image_ids)))
 
 
 def check_decision(decision: str | None, why: str) -> None:
-    """Raise SearchRequestError for an unknown decision, and a reason that is too long or not printable."""
+    """Raise SearchRequestError for an unknown decision, or a reason that is too long or has control characters."""
     if decision is not None and decision not in get_args(Decision):
         raise SearchRequestError(f"decision {decision!r}: it is keep, drop, or null to take it back.")
     if len(why) > LONGEST_WHY:

@@ -1,4 +1,4 @@
-"""The merged record: one post or reel with its profile and images, under the names of Apify's exports."""
+"""The merged record: one post or reel with its profile and images, with the field names of Apify's exports."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
@@ -101,10 +101,10 @@ def merged_records(
 ) -> Iterator[dict[str, Any]]:
     """Yields each post of a mode once, as a dict with keys `RECORD_COLUMNS`; with `captions` also `CAPTION_COLUMNS`.
 
-    The parts' tables are `posts` and `images`, and `captions` where these are asked for: `one_part(posts=…, images=…)`
-    for tables in memory. Memory holds one part. `image_folder` is where the media folder lies, seen from the folder
-    of the dataset ("images", "../media"). Times are ISO 8601 in UTC with milliseconds, as Apify writes them; types
-    are `Image`, `Sidecar` and `Video`.
+    The parts must have the tables `posts`, `images` and, with `captions`, `captions`; `one_part(posts=…, images=…)`
+    gives them for tables in memory. Memory holds one part. `image_folder` is the path of the media folder relative to
+    the dataset's folder ("images", "../media"). As in Apify's exports, timestamps are ISO 8601 in UTC with
+    milliseconds, and `type` is `Image`, `Sidecar` or `Video`.
     """
     overview = look_over(parts, mode, captions=captions)
     for part in parts([name for name in _READ if captions or name != "captions"], _READ):
@@ -136,9 +136,9 @@ def _records_of(
 
 
 def kind_of(record: Mapping[str, Any]) -> PostKind | None:
-    """Whether a record is a post or a reel; None when nothing in it says so.
+    """Returns whether a record is a post or a reel; None if no field of it tells.
 
-    Our own records say it in `kind`; in those of others it shows in `type`, `productType` or `url`.
+    Records of this platform have the field `kind`; in others it follows from `type`, `productType` or `url`.
     """
     kind, stated = record.get("kind"), record.get("type")
     for said in (kind, stated):

@@ -28,7 +28,7 @@ from instagram_assets.storage.layout import folder_name
 ROWS_OF_GROUP = 10_000
 """Rows of a row group: the unit of reading, and the memory limit while an account is written."""
 
-# Also as it was named when the account stood in the folder's name only.
+# Also matches the paths of earlier versions, in which only the folder's name had the account.
 _OURS = re.compile(r"([^/]+/)?part-0\.parquet")
 _TABLES = ("posts", "images", "captions", "impressions")
 _IMAGE_FIELDS = (
@@ -41,22 +41,23 @@ SCHEMA = pa.schema(
     [
         *schemas.POSTS.schema,
         pa.field("images", pa.list_(pa.struct(_IMAGE_FIELDS))),
-        # The word has other meanings elsewhere, so its definition is stored in the file.
+        # `impression` has other meanings elsewhere, so its definition is stored in the file.
         schemas.IMPRESSIONS.schema.field("impression").with_metadata({"description": _IMPRESSION}),
     ]
 )
 
 
 def write_parquet(parts: Parts, folder: Path, *, check: Check | None = None) -> int:
-    """Replace `folder` with the dataset: one row per post, with its images and impression; returns the number of posts.
+    """Replace `folder` by the Parquet dataset, a row per post with images and impression; returns the number of posts.
 
-    Raises StorageError, and changes nothing, where the folder holds other files than those of such a dataset.
+    Raises StorageError, and changes nothing, if the folder has files that are not of such a dataset.
 
-    The parts' tables are those of `schemas.POSTS`, `IMAGES`, `IMPRESSIONS` and `CAPTIONS`: `one_part(posts=…, …)` for
-    tables in memory. A row has the columns of `POSTS`, then `images`, a list of structs with the columns of `IMAGES`,
-    `caption` and `caption_score`, and `impression`. The files are `<account>/part-0.parquet`, the account as in
-    `folder_name`. Memory holds one part and one row group. Equal rows give equal bytes, in whatever parts they come,
-    and the folder is replaced whole or not at all: where `check` raises an error, not.
+    The parts must have the tables `posts`, `images`, `impressions` and `captions`; `one_part(posts=…, …)` gives them
+    for tables in memory. A row has the columns of `POSTS`, then `images`, a list of structs with the columns of
+    `IMAGES`, `caption` and `caption_score`, and `impression`. The files are `<account>/part-0.parquet`, with the
+    account encoded by `folder_name`. Memory holds one part and one row group. Equal rows give equal bytes, however they
+    are split into parts. The folder is replaced atomically, and not at all if `check` raises an error for the new
+    files.
     """
     rows = 0
 
@@ -66,7 +67,7 @@ def write_parquet(parts: Parts, folder: Path, *, check: Check | None = None) -> 
             path = new / folder_name(account) / "part-0.parquet"
             rows += write_tables(path, (table for _, table in tables), sync_folder=False)
         if not rows:
-            # Readers refuse a folder without files, so the columns are there even when no post is.
+            # Readers refuse a folder without files, so a dataset without posts has a file with columns only.
             write_tables(new / "part-0.parquet", dataset_tables(one_part()), sync_folder=False)
         if check:
             check(named_files(sorted(new.iterdir())))
@@ -76,12 +77,15 @@ def write_parquet(parts: Parts, folder: Path, *, check: Check | None = None) -> 
 
 
 def is_ours(name: str) -> bool:
-    """Whether a path, relative to the folder, is that of a file that `write_parquet` writes."""
+    """Whether `write_parquet` writes a file with this path relative to the dataset's folder."""
     return _OURS.fullmatch(name) is not None
 
 
 def dataset_tables(parts: Parts) -> Iterator[pa.Table]:
-    """Yields parts, each post once, sorted by account, time, post id, with the columns `images` and `impression`."""
+    """Yields the dataset's rows, part by part: each post once, with the columns `images` and `impression`.
+
+    Rows are sorted by account, time and post id.
+    """
     overview = look_over(parts, "all", captions=True)
     return (_with_all(part, overview) for part in parts(_TABLES))
 
@@ -92,12 +96,12 @@ def _with_all(part: Mapping[str, pa.Table], overview: Overview) -> pa.Table:
     pictures = images_beside(once, seen, [field.name for field in _IMAGE_FIELDS])
     table = once.append_column("images", pictures)
     table = table.append_column("impression", values_beside(once, part["impressions"], "impression"))
-    # Lists from a file name their items otherwise than lists made here, and that would stand in the file.
+    # Arrow names list items differently in lists read from a file, and the name would be written to the dataset.
     return table.cast(SCHEMA)
 
 
 def _by_account(tables: Iterable[pa.Table]) -> Iterator[tuple[str, pa.Table]]:
-    """Yields the rows of each account of each table."""
+    """Yields (account, rows) for each account in each table; a table's rows are sorted by account."""
     for table in tables:
         accounts = compute.run_end_encode(table["account"].combine_chunks())
         begin = 0
@@ -125,7 +129,7 @@ def write_tables(path: Path, tables: Iterator[pa.Table], *, sync_folder: bool = 
 
 
 def _row_groups(first: pa.Table, others: Iterator[pa.Table]) -> Iterator[pa.Table]:
-    """Yields row groups of one size, so that the bytes do not depend on how the rows were partitioned."""
+    """Yields row groups of a fixed size, so that the bytes do not depend on how the rows were split into tables."""
     held = first
     for table in others:
         held = pa.concat_tables([held, table])

@@ -1,4 +1,4 @@
-"""Joins shared by all datasets: deduplicated posts with their images and captions."""
+"""Joins shared by all datasets: deduplicated posts with their images, captions and impression."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,8 +23,8 @@ _POSTS = ("account", "owner", "day", "post_id", "kind")
 class Overview:
     """State shared between parts while joining: duplicate posts to skip, and captions of images in several parts.
 
-    `repeats` are the keys (`row_key`) of rows of `posts` whose post is kept in another row. `captions` are the caption
-    and score of pictures that are in several parts, by image_id.
+    `repeats` are the keys (`row_key`) of duplicate rows of `posts`: their post is kept in another row. `captions` maps
+    the image_id of images in several parts to (caption, score).
     """
 
     repeats: pa.Array = field(default_factory=lambda: pa.array([], pa.string()))
@@ -32,7 +32,7 @@ class Overview:
 
 
 def look_over(parts: Parts, mode: Mode, *, captions: bool) -> Overview:
-    """Read the narrow columns of all parts, and return the state that is shared between them."""
+    """Read the key columns of all parts, and return the state that is shared between parts."""
     narrow: list[pa.Table] = []
     hashes: list[Hashes] = []
     names = ["posts", *(["images", "captions"] if captions else [])]
@@ -49,17 +49,17 @@ def look_over(parts: Parts, mode: Mode, *, captions: bool) -> Overview:
 
 
 def of_mode(posts: pa.Table, mode: Mode) -> pa.Table:
-    """Returns the posts of one kind, or all."""
+    """Returns the posts of one kind (`post` or `reel`), or all."""
     return posts if mode == "all" else posts.filter(compute.equal(posts["kind"], mode))
 
 
 def foreign(posts: pa.Table) -> Any:
-    """Whether the account is not known to own the post, for each row."""
+    """Returns a boolean per row: whether the account is not the post's owner, or the owner is unknown."""
     return compute.fill_null(compute.not_equal(posts["account"], posts["owner"]), True)
 
 
 def row_key(posts: pa.Table) -> Any:
-    """Returns the unique key of each row of `posts`: account, day and post id as one text."""
+    """Returns the unique key of each row of `posts`: account, day and post id, joined by `/`."""
     parts = (posts["account"], posts["day"].cast(pa.string()), posts["post_id"])
     return compute.binary_join_element_wise(*parts, "/", null_handling="replace", null_replacement="").combine_chunks()
 
@@ -69,7 +69,7 @@ def _narrow(posts: pa.Table) -> pa.Table:
 
 
 def _repeats(posts: pa.Table) -> pa.Array:
-    """Returns the keys of the duplicate rows of each post, except those in the same part as the row to keep."""
+    """Returns the keys of duplicate rows of posts, without the key of the row that is kept of each post."""
     counts = compute.value_counts(posts["post_id"])
     often = counts.field("values").filter(compute.greater(counts.field("counts"), 1))
     several = posts.filter(compute.is_in(posts["post_id"], value_set=often))
@@ -85,18 +85,18 @@ def _made(captions: pa.Table) -> pa.Table:
 
 
 def _hashes(image_ids: pa.ChunkedArray) -> Hashes:
-    """Returns a hash of each distinct image_id. A collision only keeps a caption in memory without need."""
+    """Returns a hash of each distinct image_id. A hash collision only keeps a caption in memory needlessly."""
     return np.fromiter(map(hash, compute.unique(image_ids.drop_null()).to_pylist()), np.int64)
 
 
 def _twice(hashes: list[Hashes]) -> frozenset[int]:
-    """Returns the hashes that are in several parts."""
+    """Returns the hashes of image_ids that are in several parts."""
     ordered = np.sort(np.concatenate([np.empty(0, np.int64), *hashes]))
     return frozenset(ordered[1:][ordered[1:] == ordered[:-1]].tolist())
 
 
 def _captions_of(parts: Parts, shared: frozenset[int]) -> dict[str, Caption]:
-    """Returns the first caption of each image that is in several parts."""
+    """Returns the first (caption, score) of each image whose hash is in `shared`: images in several parts."""
     found: dict[str, Caption] = {}
     for part in parts(["captions"], {"captions": [*_CAPTION.names, "status"]}):
         rows = zip(*(_made(part["captions"])[name].to_pylist() for name in _CAPTION.names), strict=True)
@@ -107,7 +107,7 @@ def _captions_of(parts: Parts, shared: frozenset[int]) -> dict[str, Caption]:
 
 
 def _as_table(captions: dict[str, Caption], image_ids: Any) -> pa.Table:
-    """Returns the known captions of some images, as columns of `schemas.CAPTIONS`."""
+    """Returns the known captions of these images as a table with columns of `schemas.CAPTIONS`."""
     known = [image_id for image_id in compute.unique(image_ids).to_pylist() if image_id in captions] if captions else []
     rows = [dict(zip(_CAPTION.names, (image_id, *captions[image_id]), strict=True)) for image_id in known]
     return pa.Table.from_pylist(rows, schema=_CAPTION)
@@ -116,8 +116,9 @@ def _as_table(captions: dict[str, Caption], image_ids: Any) -> pa.Table:
 def posts_once(posts: pa.Table, mode: Mode, overview: Overview | None = None) -> pa.Table:
     """Returns the posts of a mode without duplicates, sorted by account, time and post id.
 
-    A collaboration that was collected under several accounts keeps the row whose account is its owner, else that of the
-    first account by name; if that row is in another part, as `overview` tells, it has none here.
+    Of a collaboration that was collected under several accounts, the row whose account is the owner is kept, else the
+    row of the first account by name. If the row to keep is in another part, according to `overview`, the post is left
+    out.
     """
     posts = of_mode(posts, mode)
     if overview and len(overview.repeats):
@@ -132,7 +133,7 @@ def posts_once(posts: pa.Table, mode: Mode, overview: Overview | None = None) ->
 
 
 def images_beside(posts: pa.Table, images: pa.Table, columns: list[str]) -> pa.Array:
-    """Returns for each post the list of its images, in their order, as structs of `columns`.
+    """Returns, for each post, the list of its images in order, as structs of `columns`.
 
     `images` is a table of `schemas.IMAGES`; a post without images has an empty list.
     """
@@ -146,10 +147,10 @@ def images_beside(posts: pa.Table, images: pa.Table, columns: list[str]) -> pa.A
 
 
 def with_captions(images: pa.Table, captions: pa.Table, overview: Overview | None = None) -> pa.Table:
-    """Returns the images with the columns `caption` and `caption_score` of the same image; null where it has none.
+    """Returns the images with additional columns `caption` and `caption_score`; null for images without a caption.
 
-    `captions` is a table of `schemas.CAPTIONS`; an image that is captioned in one post has the caption in all, also
-    across parts, through `overview`.
+    `captions` is a table of `schemas.CAPTIONS`. An image that is captioned in one post gets the caption in all posts,
+    and through `overview` in all parts.
     """
     made = captions.filter(compute.equal(captions["status"], "ok")).select(["image_id", "caption", "score"])
     if overview:
@@ -161,7 +162,7 @@ def with_captions(images: pa.Table, captions: pa.Table, overview: Overview | Non
 
 
 def values_beside(posts: pa.Table, table: pa.Table, column: str) -> Any:
-    """Returns for each post the value of a column in a table with one row per post; null when it has no row there."""
+    """Returns, for each post, its value in a column of a table with one row per post; null if it has no row."""
     return table[column].combine_chunks().take(compute.index_in(_post_key(posts), value_set=_post_key(table)))
 
 

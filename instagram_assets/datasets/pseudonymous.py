@@ -25,11 +25,11 @@ Check = Callable[[Iterable[NamedFile]], object]
 
 @contextmanager
 def named_when_checked(check: Check | None) -> Generator[Callable[[Path], Path]]:
-    """Context manager that gives a function from a file's final path to the temporary path to write it to.
+    """Context manager that yields a function from a file's final path to the temporary path at which to write it.
 
-    At the end all files are checked, then all are renamed. If the check raises, none is, and existing files stay.
-    Without a `check` files are written to their final paths. Leftovers of a killed process are removed like all
-    temporary files.
+    At the end all files are checked, then all are renamed to their final paths. If the check raises an error, no file
+    is renamed, and existing files are unchanged. If `check` is null, files are written to their final paths directly.
+    Temporary files of a killed process are removed like all others (`storage.atomic`).
     """
     waiting: dict[Path, Path] = {}
 
@@ -65,7 +65,7 @@ PSEUDONYMS = "pseudonyms by key"
 def pseudonymous_months(
     root: UPath, pseudonyms: Pseudonymizer, *, accounts: Sequence[str] | None = None, days: Days | None = None
 ) -> Parts:
-    """Like `storage.lake.months`, with names replaced by pseudonyms, and sorted by these."""
+    """Like `storage.lake.months` with accounts as pseudonyms: names are replaced, and parts sorted by pseudonym."""
 
     def give(
         names: Sequence[str], columns: Mapping[str, Sequence[str]] | None = None, /
@@ -79,20 +79,20 @@ def pseudonymous_months(
 
 
 def known_to(settings: Settings, root: UPath) -> tuple[LakeNames, Pseudonymizer]:
-    """Returns the names and ids in the lake, and their pseudonymizer. Raises StorageError for a damaged key."""
+    """Returns the names and ids in the lake, and their pseudonymizer. Raises StorageError for a damaged key file."""
     known = read_lake_names(root)
     return known, load_pseudonymizer(settings.folder("privacy"), known)
 
 
 def declared_pseudonyms(settings: Settings, root: UPath) -> Pseudonymizer | None:
-    """Returns the pseudonymizer for datasets if the settings declare them pseudonymous; else null."""
+    """Returns the pseudonymizer if the setting `pseudonymous_exports` is on; else null."""
     return known_to(settings, root)[1] if settings.privacy.pseudonymous_exports else None
 
 
 def pseudonymous_by(settings: Settings) -> str:
-    """Returns the id of the pseudonym key for datasets; empty if the settings do not declare them pseudonymous.
+    """Returns the id of the pseudonym key if the setting `pseudonymous_exports` is on; else an empty string.
 
-    The id reveals nothing of the key. Raises StorageError for a damaged one.
+    The key cannot be derived from the id. Raises StorageError for a damaged key file.
     """
     if not settings.privacy.pseudonymous_exports:
         return ""
@@ -110,7 +110,10 @@ _NOT_WRITTEN = (
 
 
 def check_pseudonymous(files: Iterable[NamedFile], known: LakeNames, remedy: str = _LIE_THERE) -> None:
-    """Raises IdentifierError, with file and position, where files contain a name or an id of the lake."""
+    """Raise IdentifierError, with file and position, if the files contain a name or an id of the lake.
+
+    `known` are these names and ids; `remedy` is the hint at the end of the error message.
+    """
     if found := find_identifier_leaks(files, known):
         raise IdentifierError(
             f"Names or ids of the lake stand in files that are to be pseudonymous:\n{format_leaks(found)}\n{remedy}"
@@ -118,5 +121,5 @@ def check_pseudonymous(files: Iterable[NamedFile], known: LakeNames, remedy: str
 
 
 def check_before(known: LakeNames) -> Check:
-    """Returns `check_pseudonymous` as a check of files before they are published: if it raises, none is."""
+    """Returns `check_pseudonymous` for files before they are published: if it raises an error, no file is published."""
     return partial(check_pseudonymous, known=known, remedy=_NOT_WRITTEN)

@@ -1,4 +1,4 @@
-"""Export of selected posts as one file: chosen accounts, days and columns, as CSV, JSON or Parquet."""
+"""Export of selected posts: chosen accounts, days and columns as one file (JSON, Parquet) or one per kind (CSV)."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -24,9 +24,9 @@ _RECORD = (*(column.name for column in (*RECORD_COLUMNS, *CAPTION_COLUMNS)), IMP
 
 
 class PostSelection(NamedTuple):
-    """A selection of posts and of their columns; null selects all. Days are the first and the last.
+    """A selection of posts and of their columns; null selects all. `days` are the first and the last day.
 
-    `images` are hashes: of posts that contain one of them, only these images are exported.
+    `images` are SHA-256 hashes: only posts with one of these images are exported, with only these images.
     """
 
     accounts: Sequence[str] | None = None
@@ -36,14 +36,14 @@ class PostSelection(NamedTuple):
 
 
 class WrittenFile(NamedTuple):
-    """A written file and its number of posts."""
+    """The path of a written file and its number of posts."""
 
     path: Path
     rows: int
 
 
 def format_columns(form: SelectionFormat) -> list[str]:
-    """Returns all column names of a format: CSV and JSON have those of the merged record, Parquet those of the lake."""
+    """Returns all column names of a format: CSV and JSON have the merged record's, Parquet the lake's."""
     return list(SCHEMA.names if form == "parquet" else _RECORD)
 
 
@@ -60,12 +60,12 @@ def write_selection(
     check: Check | None = None,
     met: set[str] | None = None,
 ) -> list[WrittenFile]:
-    """Write the selected posts of a lake into `folder`, each once: posts.json, posts.parquet, or a CSV for each kind.
+    """Write the selected posts of a lake into `folder`, each once: posts.json, posts.parquet, or post.csv and reel.csv.
 
     `media` is the path of the media folder relative to `folder`; JSON and CSV refer to images by it. Memory holds one
-    account and month. With `pseudonyms` the files contain no names; where `check` raises an error, no file is
-    published. `met` receives the hashes of selected images that a post has. Raises QueryError for an unknown column,
-    NothingDoneError, before any file is replaced, when no post is selected.
+    account and month. With `pseudonyms` the files contain no names; if `check` raises an error, no file is published.
+    `met` is an output: the hashes of the selected images that were found in a post are added. Raises QueryError for an
+    unknown column, and NothingDoneError, before any file is replaced, if no post is selected.
     """
     known = format_columns(form)
     names = list(chosen.columns or known)

@@ -1,4 +1,4 @@
-"""Tables split into parts that are read one after another, so that a lake need not fit into memory."""
+"""Tables split into parts (as one account and month) that are read one by one, so a lake need not fit into memory."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
@@ -14,11 +14,11 @@ MOST_BYTES_KEPT = 256 << 20
 
 
 class Parts(Protocol):
-    """A function that yields the named tables part by part; `columns` restricts the columns of a table.
+    """A function that yields table name → rows, part by part; `columns` restricts the columns of a table.
 
-    A post's images, captions and impression are in its part. Parts are sorted by account and time: no post of a later
-    part is before one of an earlier part. `partial(months, root)` gives those of a lake. It is called more than once,
-    since some facts are known only when all parts were read.
+    A post's images, captions and impression are in the same part as the post. Parts are sorted by account and time and
+    do not overlap. `partial(months, root)` gives the parts of a lake. The function is called several times, since
+    duplicates across parts are known only after all parts were read.
     """
 
     def __call__(
@@ -27,12 +27,12 @@ class Parts(Protocol):
 
 
 def one_part(**tables: pa.Table) -> Parts:
-    """Returns in-memory tables, by the names of `schemas.CONTRACTS`, as the only part; missing ones have no rows."""
+    """Returns in-memory tables, named as in `schemas.CONTRACTS`, as a single part; missing tables have no rows."""
     return in_memory_parts([tables])
 
 
 def in_memory_parts(parts: Sequence[Mapping[str, pa.Table]]) -> Parts:
-    """Returns in-memory tables as parts, in their order."""
+    """Returns in-memory tables as parts, in the given order."""
 
     def give(
         names: Sequence[str], columns: Mapping[str, Sequence[str]] | None = None, /
@@ -46,9 +46,9 @@ def in_memory_parts(parts: Sequence[Mapping[str, pa.Table]]) -> Parts:
 
 
 def read_once(parts: Parts, names: Sequence[str], most_bytes: int = MOST_BYTES_KEPT) -> Parts:
-    """Returns parts that hold these tables in memory, in fewer parts, if they fit: datasets read them several times.
+    """Returns these tables as fewer, larger parts in memory if they fit into `most_bytes`; else `parts` unchanged.
 
-    If they do not fit, `parts` is returned unchanged.
+    Datasets read the parts several times.
     """
     held: list[Mapping[str, pa.Table]] = []
     room = most_bytes
@@ -61,7 +61,7 @@ def read_once(parts: Parts, names: Sequence[str], most_bytes: int = MOST_BYTES_K
 
 
 def _joined(parts: Iterable[Mapping[str, pa.Table]]) -> Iterator[Mapping[str, pa.Table]]:
-    """Yields adjacent parts merged until they have at least `ROWS_OF_PART` rows together."""
+    """Yields merged adjacent parts, each with at least `ROWS_OF_PART` rows except for the last."""
     held: list[Mapping[str, pa.Table]] = []
     count = 0
     for part in parts:
@@ -79,12 +79,15 @@ def _as_one(parts: Sequence[Mapping[str, pa.Table]]) -> Mapping[str, pa.Table]:
 
 
 def has_rows(parts: Parts, name: str) -> bool:
-    """Whether a table has a row in any part."""
+    """Whether the table `name` has a row in any part."""
     return any(part[name].num_rows for part in parts([name], {name: ["account"]}))
 
 
 def only_images(parts: Parts, image_ids: pa.Array, met: set[str] | None = None) -> Parts:
-    """Returns `parts` restricted to these images and their posts; `met` receives the images that were in a part."""
+    """Returns `parts` restricted to these images and the posts with one of them.
+
+    `met` is an output: the image_ids that were found are added to it.
+    """
 
     def give(
         names: Sequence[str], columns: Mapping[str, Sequence[str]] | None = None, /

@@ -93,7 +93,7 @@ def cluster_sheets(index: LakeIndex, criteria: Filter, offset: int = 0) -> list[
     found = _clusters(index, criteria, MOST_SHEETS, offset).to_pylist()
     where = _images_where(criteria)
     names = add_value(where, [row["cluster"] for row in found])
-    # Sampled by row number: reading the names of all images of large clusters would take far longer.
+    # Sampled by row index: reading the image_id of all images of large clusters would take far longer.
     drawn = index.rows(
         f"""WITH chosen AS (
             SELECT DISTINCT split_part(name, '/', 1) AS scope, split_part(name, '/', 2)::INTEGER AS cluster

@@ -32,7 +32,7 @@ SELECT
 FROM posts p LEFT JOIN usual u USING (account) WHERE p.day = $1 AND {_OF_ACCOUNTS.replace("account)", "p.account)")}
 ORDER BY p.account, p.taken_at, p.post_id
 """
-# Morning collection reads the followers of the day before: use the last value up to the next day.
+# Followers at the end of a day are often observed the next morning: use the last value up to the next day.
 _FOLLOWERS = f"""
 WITH zone AS (SELECT value FROM facts WHERE name = 'time_zone'),
 days AS (
@@ -45,7 +45,7 @@ SELECT
     max(day, 2)[2] AS day_before
 FROM days WHERE day <= $1::DATE + 1 GROUP BY account
 """
-# New words of the period and those with a higher share of posts: $3 posts of the day, $4 posts before.
+# Words that are new on the day or have a higher share of its posts; $3: posts of the day, $4: posts before.
 _WORDS = f"""
 WITH days AS (
     SELECT word, sum(posts) FILTER (day = $1) AS posts, coalesce(sum(posts) FILTER (day < $1), 0) AS before

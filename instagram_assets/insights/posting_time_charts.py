@@ -8,8 +8,8 @@ from instagram_assets.insights.chart_definition import FEW, MOST_LINES, OF_POSTS
 from instagram_assets.lake_index.filters import Filter
 from instagram_assets.lake_index.index_reader import LakeIndex
 
-# Engagement relative to the account's median over the same filtered posts: accounts of
-# any size weigh the same. An account with a median of 0 has no ratio.
+# Engagement divided by the account's median over the same filtered posts, so that accounts of
+# any size have the same weight. An account with a median of 0 has no ratio.
 _RATIOS = """
 WITH chosen AS (SELECT account, weekday, hour, likes + comments AS engagement FROM posts WHERE {where}),
 usual AS (

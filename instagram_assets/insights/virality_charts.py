@@ -69,7 +69,7 @@ def viral_posts(index: LakeIndex, criteria: Filter) -> pa.Table:
     At most MOST_POINTS posts. `impression` is null if likes or followers are unknown; `score` is the virality rule's.
     """
     where = posts_where(criteria, "viral")
-    # The newest are selected without reading the reasons, which are long.
+    # The newest posts are selected first, without reading the long texts of the column `viral_reason`.
     return index.query(
         f"""SELECT day, account, post_id, kind, impression, viral_score AS score, likes, viral_reason AS reason
         FROM posts WHERE post IN (

@@ -206,7 +206,7 @@ def _append(connection: "DuckDBPyConnection", folder: Path, known: VectorFile, c
     rows = {image_id: row for row, image_id in connection.execute("SELECT vector, image_id FROM vectors").fetchall()}
     row_count, others = len(rows), set[bytes]()
     with path.open("r+b") as stream:
-        # Rows appended by an update that did not finish are overwritten.
+        # Rows that an unfinished update appended are overwritten.
         writer = _Writer(stream, known, set(rows))
         for table in changed():
             for model, image_ids, vectors in _split_by_model(table):

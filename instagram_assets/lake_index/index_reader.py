@@ -32,7 +32,7 @@ class LakeIndex:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.path, self.stamp, self._connection = _opened(folder)
-        # Callers hold a reference: it is closed once it was replaced and no query uses it any more.
+        # Callers hold a reference: a replaced index is closed as soon as no query uses it any more.
         self._close = weakref.finalize(self, _close, self._connection, self.path)
         self.is_damaged = False
         """Whether a query found damage: this version has to be rebuilt."""

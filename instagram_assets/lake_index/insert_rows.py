@@ -40,7 +40,7 @@ LEFT JOIN (
     FROM lake_images WHERE status = 'ok' GROUP BY ALL
 ) m USING (account, day, post_id)
 """
-# An image clustered both among all images and within its account gets the cluster among all.
+# An image with a cluster of scope `all` and one of its account's scope gets the former.
 _IMAGES = """
 INSERT INTO images
 SELECT

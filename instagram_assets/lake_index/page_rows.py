@@ -22,7 +22,7 @@ def rows_by_number(
     requested = [int(each) for each in numbers]
     if not requested:
         return []
-    # A join reads only the blocks that have one of them; `IN` with a list reads the whole table.
+    # A join reads only the blocks that contain these rows; `IN` with a list reads the whole table.
     of_row = ", ".join(f"t.{name}" for name in columns)
     sql = f"SELECT {of_row} FROM (SELECT unnest($1::INTEGER[]) AS {number}) n JOIN {of} t USING ({number})"
     found = index.rows(sql, sorted(requested))

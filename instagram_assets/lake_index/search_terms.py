@@ -12,7 +12,7 @@ LONGEST = 60
 MOST_QUERY_TERMS = 16
 """Maximum number of terms of a query; further ones are ignored."""
 _EMOJI = "[\U0001f1e6-\U0001faff\u2190-\u21ff\u2300-\u27bf\u2b00-\u2bff]"
-# A word with its # or @, or an emoji with its skin tone and whatever is joined to it.
+# A word with its # or @, or an emoji with its skin tone and the emoji that are joined to it.
 _PIECE = re.compile(rf"[#@]?[\w·.]+|{_EMOJI}(?:[\U0001f3fb-\U0001f3ff]|\u200d{_EMOJI})*", re.UNICODE)
 _JOINTS = re.compile(r"[._·]+")
 _CJK = re.compile("[\u1100-\u11ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]")

@@ -29,7 +29,7 @@ LIMIT = 256 << 20
 
 _DECISIONS = {"kept": "keep", "dropped": "drop"}
 _NUMBERS: Mapping[Of, str] = {"posts": "post", "images": "image"}
-# Nulls come last in both directions; ties stay in the order of their row numbers.
+# Nulls are last in both directions; ties are in the order of their row indices.
 _SORTS: Mapping[str, tuple[str, Literal["ascending", "descending"]]] = {
     "newest": ("taken_at", "descending"),
     "oldest": ("taken_at", "ascending"),
@@ -129,7 +129,7 @@ class SortedRows:
             mask = _rows_with_term(index, term, "posts")
             if of == "images":
                 posts = self._cached(index, ("posts of images",), lambda: _by_image(index, "post"))
-                # The last element stands for images without a post.
+                # The index -1 of images without a post selects the last element of the mask, which is False.
                 mask = mask[posts] | _rows_with_term(index, term, "images")
             else:
                 mask = mask[:-1]

@@ -105,7 +105,7 @@ class Thumbnails:
         try:
             self._write(self.path(image_id), made, used_at)
         except StorageError:
-            # One that cannot be written is returned all the same, and made again next time.
+            # A thumbnail that cannot be cached is returned all the same, and generated again next time.
             if used_at is not None:
                 raise
         # Erasure deletes images first: a thumbnail written after that would never be deleted.

@@ -1,1 +1,1 @@
-"""Downloads images and videos safely, validates them while they arrive, and stores each once."""
+"""Safe downloads of images and videos: they are validated on arrival, and each file is stored once."""

@@ -1,4 +1,4 @@
-"""Stores images from a user's own data archive, as if they had been downloaded."""
+"""Stores images from a user's own Instagram data archive in the media store, as if they had been downloaded."""
 
 import zipfile
 import zlib
@@ -25,10 +25,11 @@ _UNREADABLE = (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)
 
 
 def store_archive_images(pictures: Iterable[ArchiveImage], store: MediaStore, options: DownloadOptions) -> Counter[str]:
-    """Stores images under their URLs; returns how many are stored (`STORED`, first), and counts of reasons for others.
+    """Stores archive images in the media store, each under its URL; returns a count of images by outcome.
 
-    Images already stored are not opened; those erased, by URL or bytes, are not stored. Raises StorageError when the
-    disk refuses.
+    The key `STORED` counts the images that are in the store; every other key is the reason why images were not stored.
+    Images already in the store are not opened; images that were erased on request, by URL or by content, are not
+    stored. Raises StorageError on an I/O error.
     """
     counts: Counter[str] = Counter({STORED: 0})
     left = iter(pictures)
@@ -59,7 +60,7 @@ def store_archive_images(pictures: Iterable[ArchiveImage], store: MediaStore, op
 
 
 def store_images_in(folder: Path, options: DownloadOptions, pictures: Iterable[ArchiveImage]) -> Counter[str]:
-    """Opens the media store in a folder and calls `store_archive_images`."""
+    """Opens the media store in `folder` and calls `store_archive_images`."""
     with MediaStore(folder) as store:
         return store_archive_images(pictures, store, options)
 
@@ -67,7 +68,7 @@ def store_images_in(folder: Path, options: DownloadOptions, pictures: Iterable[A
 def _received_image(
     opened: Callable[[], BinaryIO], receiver: BodyReceiver, counts: Counter[str]
 ) -> ReceivedMedia | None:
-    """Returns a complete, validated image; None for an invalid one, which is counted by reason."""
+    """Returns a complete, validated image; None for an invalid one, whose reason is added to `counts`."""
     media = None
     try:
         with opened() as stream:

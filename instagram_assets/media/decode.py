@@ -1,6 +1,7 @@
 """Decodes image files to upright 8-bit RGB or grey pixels, and re-encodes them as JPEG without metadata.
 
-Orientation, transparency, palettes, CMYK and 16-bit are handled only here, so that later stages need not.
+Orientation, transparency, palettes, CMYK and 16-bit channels are handled only here, so that callers need not handle
+them.
 """
 
 import io
@@ -25,11 +26,11 @@ _ORIENTATION = 0x0112
 
 
 def open_image(path: Path, max_megapixels: float = MAX_MEGAPIXELS, draft: int = 0, fit: int = 0) -> "Image":
-    """Returns the image as 8-bit RGB, upright, on white where it was transparent; the first frame of an animation.
+    """Returns the image as 8-bit RGB, upright, composited on white if transparent; the first frame of an animation.
 
-    A JPEG may be decoded smaller, which is much faster: with `draft` no side is below that many pixels, with `fit` the
-    longer side is not, as for a thumbnail that fits into a square. Raises DecodeError for a damaged, unknown or missing
-    file and MediaRefusedError for one with too many pixels.
+    A JPEG can be decoded at a reduced size, which is much faster: with `draft` both sides have at least that many
+    pixels, with `fit` the longer side has, as for a thumbnail that fits into a square. 0: full size. Raises DecodeError
+    for a damaged, unknown or missing file and MediaRefusedError for one with too many pixels.
     """
     with _opened(path, max_megapixels) as picture:
         if draft:
@@ -41,10 +42,10 @@ def open_image(path: Path, max_megapixels: float = MAX_MEGAPIXELS, draft: int = 
 
 
 def open_grey(path: Path, max_megapixels: float = MAX_MEGAPIXELS) -> "Image":
-    """Returns the image's luminance as 8-bit grey, otherwise as `open_image` does, in about two thirds of the time.
+    """Returns the image's luminance as 8-bit grey, otherwise like `open_image`, in about two thirds of the time.
 
     For a JPEG it is the luminance channel stored in the file, as read by OpenCV with IMREAD_GRAYSCALE: colours are not
-    decoded, and not rounded once more. Raises what `open_image` raises.
+    decoded, so there is no second rounding. Raises the same errors as `open_image`.
     """
     with _opened(path, max_megapixels) as picture:
         picture.draft("L", None)
@@ -64,7 +65,7 @@ def reencode(image: "Image", quality: int = 90) -> bytes:
 
 @contextmanager
 def _opened(path: Path, max_megapixels: float) -> Generator["Image"]:
-    """Yields an image whose header was read and whose size is allowed; turns Pillow's errors into ours."""
+    """Context manager that yields an image with its size checked; converts Pillow's errors to ours."""
     from PIL import Image, UnidentifiedImageError
 
     _silence_pillow()
@@ -79,7 +80,7 @@ def _opened(path: Path, max_megapixels: float) -> Generator["Image"]:
     except FileNotFoundError:
         raise DecodeError(str(path), "the file is missing") from None
     except (OSError, SyntaxError, ValueError, LookupError, TypeError, EOFError, struct.error) as error:
-        # The reason of an OSError of the system, without the path: reasons are stored in tables.
+        # The reason of a system error, without the path: reasons are stored in tables.
         reason = (isinstance(error, OSError) and error.strerror) or error
         raise DecodeError(str(path), f"cannot be decoded ({reason})") from error
 
@@ -91,9 +92,9 @@ def _fitted(size: tuple[int, int], side: int) -> tuple[int, int]:
 
 
 def _silence_pillow() -> None:
-    """Suppress Pillow's warnings about large images, for which we have our own limit, and about odd metadata.
+    """Suppress Pillow's warnings about large images, for which we have our own limit, and about invalid metadata.
 
-    The filter stays installed: restoring filters, as `warnings.catch_warnings` does, is not thread-safe.
+    The filter is never removed: restoring filters, as `warnings.catch_warnings` does, is not thread-safe.
     """
     if warnings.filters[:1] != [_PILLOW]:
         warnings.filterwarnings("ignore", module=_PILLOW[3].pattern)
@@ -124,7 +125,7 @@ def _in_mode(mode: str, picture: "Image") -> "Image":
 
 
 def _upright(pixels: "Image", picture: "Image") -> "Image":
-    """Returns the pixels of a loaded image, rotated by its EXIF orientation; damaged EXIF is ignored."""
+    """Returns the pixels rotated and flipped by the EXIF orientation of the loaded image; damaged EXIF is ignored."""
     from PIL.Image import Transpose
 
     turns = {

@@ -1,4 +1,4 @@
-"""Downloads many images and videos concurrently, soonest expiry first; cached ones are not requested again.
+"""Downloads many images and videos concurrently, soonest URL expiry first; files in the store are not requested again.
 
 async for outcome in download([MediaRequest("a", "https://…")], store, DownloadOptions()):
     print(outcome.key, outcome.status, outcome.path)
@@ -58,8 +58,8 @@ async def download(
 ) -> AsyncGenerator[DownloadOutcome, None]:
     """Yields one outcome per request, in order of completion; an `ok` image is already stored durably.
 
-    Raises StorageError when the disk or the limit on open files refuses. Leaving the loop early cancels pending
-    downloads and leaves no partial file.
+    Raises StorageError on an I/O error or too many open files. Leaving the loop early cancels pending downloads and
+    leaves no partial file.
     """
     async with aclosing(_numbered(list(requests), store, options, on_progress)) as outcomes:
         async for _, outcome in outcomes:
@@ -72,9 +72,10 @@ def download_all(
     options: DownloadOptions,
     on_progress: Callable[[DownloadProgress], None] | None = None,
 ) -> list[DownloadOutcome]:
-    """Returns the outcomes in the order of the requests. May be called while an event loop runs, and then blocks it.
+    """Returns the outcomes in the order of the requests. Can be called while an event loop runs, which it then blocks.
 
-    SIGINT and SIGTERM are handled as by `run_until_signalled`: reported images stay, and no partial file does.
+    SIGINT and SIGTERM are handled by `run_until_signalled`: images already reported are kept, partial files are
+    deleted.
     """
 
     async def collect() -> list[DownloadOutcome]:
@@ -115,7 +116,7 @@ async def _numbered(
 
 
 class _Run:
-    """One download run: workers fetch bodies, and one task stores them durably, batch by batch."""
+    """One download run: workers fetch response bodies, and one task stores them durably in batches."""
 
     def __init__(self, requests: Sequence[MediaRequest], store: MediaStore, options: DownloadOptions) -> None:
         self.outcomes: asyncio.Queue[_Numbered | None] = asyncio.Queue()
@@ -128,7 +129,7 @@ class _Run:
         self._received: asyncio.Queue[tuple[DownloadJob, ReceivedMedia, int] | None] = asyncio.Queue(_BATCH)
 
     async def all(self) -> None:
-        """Process every request to its outcome."""
+        """Put an outcome for every request into the queue `outcomes`."""
         # Started before the first body: when memory is exhausted, Python waits forever for a thread that cannot start.
         with self._thread:
             await self._all()
@@ -158,7 +159,7 @@ class _Run:
     async def _fetch_all(self, jobs: list[DownloadJob]) -> None:
         queue = HostQueue(jobs, lambda job: job.host, self._options.max_per_host)
         count = min(self._options.max_concurrent_requests, len(jobs))
-        jobs.clear()  # each is released when it is done
+        jobs.clear()  # so that each job is released when it is done
         async with open_session(self._options) as session, asyncio.TaskGroup() as group:
             group.create_task(self._store_batches())
             await asyncio.gather(*(group.create_task(self._work(session, queue)) for _ in range(count)))
@@ -199,7 +200,7 @@ class _Run:
             raise
 
     async def _store_batches(self) -> None:
-        """Store the waiting bodies durably as one batch, and only then report them."""
+        """Store the received bodies durably in batches, and report each only when its batch is durable."""
         last = False
         while not last and (first := await self._received.get()) is not None:
             if self._received.qsize() < _BATCH // 2:
@@ -217,7 +218,7 @@ class _Run:
                 self._report_stored(job, entry, attempts)
 
     async def _is_refused(self, job: DownloadJob, media: ReceivedMedia, attempts: int) -> bool:
-        """Whether the bytes are erased ones, from whatever URL: they must not be stored."""
+        """Whether the received bytes are an image erased on request, from whatever URL; if so, discard them."""
         forgotten = self._options.forgotten
         if not forgotten or not forgotten.has("image", await in_thread(media.digest, self._thread)):
             return False
@@ -226,7 +227,7 @@ class _Run:
         return True
 
     def _report_stored(self, job: DownloadJob, entry: StoredMedia, attempts: int) -> None:
-        """Report a stored body to each request for it; the size limits apply to cached ones, too."""
+        """Report a stored file to each request for it; cached files must not exceed the size limits either."""
         for number, index in enumerate(job.indexes):
             request = self._requests[index]
             if self._options.forgotten.has("image", entry.image_id):
@@ -263,7 +264,7 @@ class _Run:
 
 
 def _check_entry(entry: StoredMedia, limits: SizeLimits) -> None:
-    """Raises MediaRefusedError for a stored body that exceeds the current limits."""
+    """Raise MediaRefusedError for a stored file of the wrong kind (image, video) or above the present size limits."""
     kind = "video" if entry.ext in ("mp4", "mov") else "image"
     if kind != limits.kind:
         raise MediaRefusedError("a video instead of an image" if kind == "video" else "an image instead of a video")
@@ -273,7 +274,7 @@ def _check_entry(entry: StoredMedia, limits: SizeLimits) -> None:
 
 
 def _with_remedy(problem: BaseException) -> BaseException:
-    """Returns the exception that ended the run as one that says what to do."""
+    """Returns a memory error as StorageError with a remedy; any other exception unchanged."""
     if isinstance(problem, MemoryError) or str(problem) == "can't start new thread":
         remedy = "Raise its limit (ulimit -v) or lower max_concurrent_requests"
         return StorageError(f"Out of memory. {remedy}, then run again.")

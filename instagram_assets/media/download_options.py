@@ -1,4 +1,4 @@
-"""The options of a download: limits, timeouts, retries and permissions, with the defaults of the settings."""
+"""The options of a download: limits, timeouts, retries and permissions, with the settings' defaults."""
 
 from dataclasses import dataclass, fields
 from typing import Self
@@ -13,7 +13,7 @@ _DEFAULTS = DownloadSettings()
 
 @dataclass(frozen=True, slots=True)
 class SizeLimits:
-    """The allowed kind of media, and its maximum size in bytes and megapixels."""
+    """The allowed kind of media (image or video), and its maximum size in bytes and megapixels."""
 
     kind: MediaKind
     max_bytes: int
@@ -22,7 +22,7 @@ class SizeLimits:
 
 @dataclass(frozen=True)
 class DownloadOptions:
-    """The limits and permissions of one download. Times in seconds; `DownloadSettings` explains the shared fields."""
+    """The limits and permissions of a download. Times are in seconds; `DownloadSettings` explains shared fields."""
 
     max_concurrent_requests: int = _DEFAULTS.max_concurrent_requests
     max_per_host: int = _DEFAULTS.max_per_host
@@ -47,17 +47,17 @@ class DownloadOptions:
     """Erased URLs that must not be requested, and erased content that must not be stored from any URL."""
 
     def limits(self, kind: MediaKind) -> SizeLimits:
-        """The size limits of a response body of this kind."""
+        """Returns the size limits of a response body of this kind."""
         megabytes = self.max_image_mb if kind == "image" else self.max_video_mb
         return SizeLimits(kind, int(megabytes * 1_000_000), self.max_megapixels)
 
     @classmethod
     def of(cls, settings: DownloadSettings, forgotten: Forgotten = NOTHING_FORGOTTEN) -> Self:
-        """Returns the options from the settings; nothing in `forgotten` is downloaded."""
+        """Returns the options from the settings; images in `forgotten` (erased on request) are not downloaded."""
         shared = {field.name for field in fields(cls)} & DownloadSettings.model_fields.keys()
         return cls(**{name: getattr(settings, name) for name in shared}, forgotten=forgotten)
 
 
 def too_large(limits: SizeLimits) -> str:
-    """Returns the reason for a body above the size limit."""
+    """Returns the reason for refusing a body above the size limit, such as `larger than 20 MB`."""
     return f"larger than {limits.max_bytes / 1_000_000:g} MB"

@@ -26,7 +26,7 @@ _NOT_IN_STORE = "in no archive that was read"
 
 @dataclass(slots=True)
 class DownloadJob:
-    """One file to download, and the indexes of all requests that it answers."""
+    """A file to download, and the indices of all requests for it."""
 
     identity: str
     url: str
@@ -40,7 +40,7 @@ class DownloadJob:
 
 
 class RejectedRequests(NamedTuple):
-    """The indexes of requests that are not downloaded, and their status and reason."""
+    """The indices of requests that are not downloaded, with their common status and reason."""
 
     indexes: Sequence[int]
     status: DownloadStatus
@@ -48,7 +48,7 @@ class RejectedRequests(NamedTuple):
 
 
 class DownloadPlan(NamedTuple):
-    """The requests that cannot be downloaded, the jobs whose file is in the store, and the jobs to run, in order."""
+    """The requests that are not downloaded, the jobs whose file is in the store, and the jobs to run, in order."""
 
     rejected: list[RejectedRequests]
     cached: list[tuple[DownloadJob, StoredMedia]]
@@ -56,10 +56,13 @@ class DownloadPlan(NamedTuple):
 
 
 def plan_downloads(requests: Sequence[MediaRequest], store: MediaStore, options: DownloadOptions) -> DownloadPlan:
-    """Decides for each request whether it is downloaded: one job per URL identity, soonest expiry first."""
+    """Decides which requests are rejected, cached or downloaded; requests with the same URL identity share a job.
+
+    Jobs are sorted by URL expiry, soonest first.
+    """
     rejected: list[RejectedRequests] = []
     jobs: dict[str, DownloadJob] = {}
-    # Cached files stay available, even if their URL may no longer be requested.
+    # Cached files can be used even if the options no longer allow their URL.
     any_cached = replace(options, allow_http=True, allow_loopback=True)
     for index, request in enumerate(requests):
         if is_forgotten(request.url, options.forgotten):
@@ -92,9 +95,10 @@ def plan_downloads(requests: Sequence[MediaRequest], store: MediaStore, options:
 
 
 class HostQueue(Generic[_Job]):
-    """Hands out jobs in order, so that no host has more than `per_host` of them at once (0: any number).
+    """A queue of jobs in which no host has more than `per_host` jobs in progress (0: no limit).
 
-    Jobs of a busy host are skipped in favour of later jobs of other hosts. The caller gives each job back when done.
+    Jobs of a host at its limit are skipped in favour of later jobs of other hosts. The caller returns each job with
+    `give_back` when it is done.
     """
 
     def __init__(self, jobs: Iterable[_Job], host_of: Callable[[_Job], str], per_host: int) -> None:
@@ -109,7 +113,7 @@ class HostQueue(Generic[_Job]):
         self._change = asyncio.Event()
 
     async def take(self) -> _Job | None:
-        """Returns the next job; None if there is none left."""
+        """Waits for the next job whose host is below its limit; returns None if there are no jobs left."""
         while self._left and not self._open:
             self._change.clear()
             await self._change.wait()
@@ -125,7 +129,7 @@ class HostQueue(Generic[_Job]):
         return job
 
     def give_back(self, job: _Job) -> None:
-        """Mark the job as done, so that its host may be requested again."""
+        """Mark the job as done, so that its host can be requested again."""
         host = self._host_of(job)
         self._free[host] += 1
         if self._free[host] == 1:

@@ -38,7 +38,7 @@ class DownloadOutcome:
 
 @dataclass(slots=True)
 class DownloadProgress:
-    """Progress counts of a download; updated in place with each outcome."""
+    """The progress of a download: counts of outcomes, updated in place with each outcome."""
 
     total: int = 0
     done: int = 0
@@ -61,7 +61,7 @@ class DownloadProgress:
         return self.bytes / 1_000_000 / self.seconds if self.seconds else 0.0
 
     def add(self, outcome: DownloadOutcome, seconds: float) -> None:
-        """Count one more outcome, `seconds` after the start."""
+        """Add one outcome to the counts; `seconds` is the time since the start."""
         self.done += 1
         self.seconds = seconds
         self.cached += outcome.cached and outcome.status == "ok"

@@ -1,4 +1,4 @@
-"""Event loop setup (uvloop, rarer garbage collection, threads), and an orderly shutdown on SIGINT and SIGTERM."""
+"""Event loop setup (uvloop, fewer garbage collections, threads), and an orderly shutdown on SIGINT and SIGTERM."""
 
 import asyncio
 import gc
@@ -17,7 +17,7 @@ _ALLOCATIONS = 50_000
 
 
 def event_loop() -> asyncio.AbstractEventLoop:
-    """Returns a new event loop: uvloop's, a sixth faster over TLS, if that library is available (not on Windows)."""
+    """Returns a new event loop: uvloop's if it is installed (not on Windows), which is a sixth faster over TLS."""
     try:
         import uvloop
     except ImportError:
@@ -27,7 +27,7 @@ def event_loop() -> asyncio.AbstractEventLoop:
 
 @contextmanager
 def rare_collections() -> Generator[None]:
-    """Context manager that makes cyclic garbage collection rarer: by default it takes a sixth of a download's time."""
+    """Context manager for fewer cyclic garbage collections, which by default take a sixth of a download's time."""
     before = gc.get_threshold()
     if before[0]:
         gc.set_threshold(max(before[0], _ALLOCATIONS), *before[1:])
@@ -38,7 +38,7 @@ def rare_collections() -> Generator[None]:
 
 
 async def in_thread(work: Callable[[], _T], threads: Executor) -> _T:
-    """Returns the result of blocking work in a thread; when cancelled, it first waits for the thread to end."""
+    """Returns the result of blocking work in a thread; if cancelled, it first waits for the thread to end."""
     done = asyncio.get_running_loop().run_in_executor(threads, work)
     try:
         return await asyncio.shield(done)
@@ -53,11 +53,11 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def run_until_signalled(work: Coroutine[Any, Any, _T]) -> _T:
-    """Returns the result of `work`, as `asyncio.run` does, unless SIGINT or SIGTERM comes.
+    """Returns the result of `work`, as `asyncio.run` does, unless SIGINT or SIGTERM is received.
 
     The first signal cancels the work, waits for its clean-up, and is then passed on to the previous handler: Python's
-    own raises KeyboardInterrupt, Dagster's its own exception, and without one the process ends. A second signal ends
-    the process without waiting. Outside the main thread, signals are not handled.
+    handler raises KeyboardInterrupt, Dagster's raises its own exception, and without a handler the process ends. A
+    second signal ends the process without waiting. Outside the main thread, signals are not handled.
     """
     if threading.current_thread() is not threading.main_thread():
         with asyncio.Runner(loop_factory=event_loop) as runner:

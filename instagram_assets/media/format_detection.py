@@ -1,4 +1,4 @@
-"""Detects the format of a file by its first bytes, and describes why it is not an accepted image or video."""
+"""Detects a file's format by its first bytes, and tells why a file is not an accepted image or video."""
 
 import re
 
@@ -55,14 +55,14 @@ _TEXTS = (
 
 
 def is_image(head: bytes) -> bool:
-    """Whether the bytes start like a file of a format that `media.decode` reads."""
+    """Whether the first bytes of a file are those of a format that `media.decode` reads."""
     if head[4:8] == b"ftyp":
         return bool(_AVIF.match(head, 8, min(int.from_bytes(head[:4], "big"), len(head))))
     return any(signature.match(head) for signature in _IMAGES.values())
 
 
 def rejection_reason(head: bytes, kind: MediaKind) -> str:
-    """Returns why a file that starts with `head` (first 512 bytes, or all) is rejected where `kind` was expected."""
+    """Returns why a file is rejected if `kind` was expected; `head` are its first 512 bytes, or all of them."""
     wanted = "an image" if kind == "image" else "a video"
     if head[4:8] == b"ftyp":
         brand = _BRANDS.get(head[8:12].decode("latin-1"))
@@ -87,7 +87,7 @@ def image_format(head: bytes) -> str | None:
     if name := next((name for name, signature in _IMAGES.items() if signature.match(head)), None):
         return name
     name = next((name for signature, name in _UNSUPPORTED.items() if head.startswith(signature)), None)
-    return name if is_binary(head) else None  # text may begin with BM
+    return name if is_binary(head) else None  # a text can begin with BM
 
 
 def text_format(head: bytes) -> str | None:
@@ -97,5 +97,5 @@ def text_format(head: bytes) -> str | None:
 
 
 def is_binary(head: bytes) -> bool:
-    """Whether the bytes include some that no text contains."""
+    """Whether the bytes include control characters that do not occur in text."""
     return _CONTROLS.search(head) is not None

@@ -1,4 +1,4 @@
-"""Downloads one image or video over HTTP: retries, redirects, back-off and resumed bodies."""
+"""Downloads one image or video over HTTP, with retries, exponential back-off, redirects and resumption."""
 
 import asyncio
 import errno
@@ -34,7 +34,7 @@ _REDIRECTS = {301, 302, 303, 307, 308}
 _TRANSIENT_STATUSES = {408, 425, 429}
 _SIGNATURE_EXPIRED = b"url signature expired"
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)$")
-# Both HTTP dates and seconds; more digits than this are invalid.
+# The seconds of a `Retry-After` header; more digits are invalid.
 _SECONDS = re.compile(r"\d{1,9}$")
 _ACCEPT: dict[MediaKind, dict[str, str]] = {
     "image": {"Accept": "image/jpeg,image/png,image/webp,image/gif"},
@@ -45,9 +45,10 @@ _READ_BUFFER = 1_000_000
 
 
 def open_session(options: DownloadOptions, resolver: "AbstractResolver | None" = None) -> "ClientSession":
-    """Returns the client session of a download: keep-alive, one TLS context, no cookies, no proxy.
+    """Returns the HTTP client session of a download: keep-alive, one TLS context, no cookies, no proxy.
 
-    Names are resolved by `resolver`, by default the system's; each resulting address is checked on connecting.
+    Host names are resolved by `resolver`, by default the system's; each resolved IP address is checked before
+    connecting.
     """
     import aiohttp
 
@@ -69,7 +70,7 @@ def open_session(options: DownloadOptions, resolver: "AbstractResolver | None" =
 
 
 class Fetch:
-    """One download of an image or video; its retries resume from the bytes received so far. Use it once, with `run`."""
+    """The download of one image or video; a retry resumes from the bytes received so far. Call `run` once."""
 
     def __init__(
         self, session: "ClientSession", receiver: BodyReceiver, url: str, limits: SizeLimits, options: DownloadOptions
@@ -84,10 +85,10 @@ class Fetch:
         self._until = 0.0
 
     async def run(self) -> ReceivedMedia:
-        """Returns the body, after at most the allowed number of tries.
+        """Returns the complete body, after at most 1 + `retry_count` attempts within `deadline` seconds.
 
-        Raises MediaError (MediaTransientError only after the last try), and StorageError when the disk or the limit on
-        open files refuses. On any error, no file is left.
+        Raises MediaError (MediaTransientError only after the last attempt), and StorageError on an I/O error or too
+        many open files. On any error, no file is left.
         """
         self._until = asyncio.get_running_loop().time() + self._options.deadline
         try:
@@ -110,7 +111,10 @@ class Fetch:
             await asyncio.sleep(pause)
 
     def _pause(self, problem: MediaTransientError) -> float:
-        """The seconds to wait: the server's `Retry-After`, else full jitter; raises the problem after the last try."""
+        """Returns the seconds before the next attempt: `Retry-After`, else exponential back-off with full jitter.
+
+        Raises `problem` if there are no attempts left, or no time before the deadline.
+        """
         bound = min(self._options.max_retry_wait, self._options.retry_wait * 2 ** (self.attempts - 1))
         pause = random.uniform(0, bound) if problem.retry_after is None else problem.retry_after
         in_time = asyncio.get_running_loop().time() + pause < self._until
@@ -166,7 +170,7 @@ class Fetch:
         raise MediaFailedError(f"more than {MAX_REDIRECTS} redirects")
 
     def _unreachable(self, reason: str) -> MediaTransientError:
-        """Returns the error for a failed connection: to the URL's own host, or to one that it redirects to."""
+        """Returns the error for a failed connection: MediaUnreachableError if it is to the original URL's host."""
         return (
             MediaUnreachableError(reason)
             if host_of(self._requested_url) == host_of(self._url)
@@ -174,7 +178,7 @@ class Fetch:
         )
 
     def _headers(self) -> dict[str, str]:
-        """Returns the request headers, with a range to resume an interrupted body if the server gave an ETag for it."""
+        """Returns the request headers; with the missing range of an interrupted body if the server gave an ETag."""
         accept = _ACCEPT[self._limits.kind]
         if not self._receiver.received:
             return accept
@@ -199,7 +203,10 @@ class Fetch:
         return self._receiver.finish()
 
     async def _check_status(self, response: "ClientResponse") -> None:
-        """Raises an error unless the response has a usable body; first decides whether it resumes or restarts."""
+        """Raise an error unless the response's status is 200, or 206 with the missing range.
+
+        If the response does not continue the bytes received so far, these are discarded.
+        """
         status = response.status
         if status == 206 and self._continues(response):
             return
@@ -227,7 +234,7 @@ class Fetch:
 
 
 def _check_local_cause(error: OSError) -> None:
-    """Raises MediaRefusedError for an address that is not public, and StorageError for too many open files."""
+    """Raise MediaRefusedError if an IP address is not public, and StorageError for too many open files."""
     if isinstance(error, PrivateAddressError):
         raise MediaRefusedError("address is not public") from error
     if error.errno in (errno.EMFILE, errno.ENFILE):
@@ -237,14 +244,14 @@ def _check_local_cause(error: OSError) -> None:
 
 
 def _caused_by_memory(error: BaseException | None) -> bool:
-    """Whether a connection ended because this process ran out of memory: asyncio hides the cause."""
+    """Whether a connection ended because this process ran out of memory, which asyncio reports as another error."""
     while error is not None and not isinstance(error, MemoryError):
         error = error.__cause__ or error.__context__
     return error is not None
 
 
 def _retry_after(text: str) -> float | None:
-    """Returns the wait in seconds of a `Retry-After` header, in either of its forms; None if it is invalid."""
+    """Returns the seconds to wait according to a `Retry-After` header (seconds or HTTP date); None if it is invalid."""
     text = text.strip()
     if _SECONDS.match(text):
         return float(text)

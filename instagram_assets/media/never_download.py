@@ -1,4 +1,4 @@
-"""Images and videos that must not be downloaded again: erased ones, and those deleted by the retention policy."""
+"""Images and videos that must not be downloaded again: erased on request, or deleted by the retention policy."""
 
 from datetime import datetime
 from typing import Any
@@ -15,9 +15,10 @@ PAST_RETENTION = "past retention"
 
 
 def rows_past_retention(earlier: pa.Table, posts: pa.Table, before: datetime | None) -> pa.Table:
-    """The earlier rows of `images` or `reel_videos` whose files were deleted and whose posts were not observed since.
+    """Returns the earlier rows whose files retention has deleted and whose posts were last observed before `before`.
 
-    `posts` needs account, post_id and observed_at; `before` is the retention cut-off, None if media are not deleted.
+    `earlier` is a table `images` or `reel_videos`. `posts` needs account, post_id and observed_at; `before` is the
+    retention cut-off, None if media are not deleted.
     """
     if before is None:
         return earlier.slice(0, 0)
@@ -27,22 +28,22 @@ def rows_past_retention(earlier: pa.Table, posts: pa.Table, before: datetime | N
 
 
 def semi_join(rows: pa.Table, others: pa.Table) -> pa.Table:
-    """Returns the rows whose post is also in `others` (semi-join)."""
+    """Returns the rows whose post (account and post_id) is also in `others`."""
     return rows.filter(compute.is_in(_keys(rows), value_set=_keys(others)))
 
 
 def anti_join(rows: pa.Table, others: pa.Table) -> pa.Table:
-    """Returns the rows whose post is not in `others` (anti-join)."""
+    """Returns the rows whose post (account and post_id) is not in `others`."""
     return rows.filter(compute.invert(compute.is_in(_keys(rows), value_set=_keys(others))))
 
 
 def concat_sorted(rows: pa.Table, others: pa.Table) -> pa.Table:
-    """Concatenates rows of one media table, sorted by account, day and post."""
+    """Returns the rows of two tables with equal columns, sorted by account, day and post."""
     return pa.concat_tables([rows, others]).sort_by([(name, "ascending") for name in POSTS.sort_columns])
 
 
 def _keys(rows: pa.Table) -> Any:
-    """Returns a key per row that identifies its post."""
+    """Returns a key per row that identifies its post: account and post_id, joined by `/`."""
     return compute.binary_join_element_wise(rows["account"], rows["post_id"], "/").combine_chunks()
 
 
@@ -51,7 +52,7 @@ WAS_FORGOTTEN = "was forgotten"
 
 
 def is_forgotten(url: str | None, forgotten: Forgotten) -> bool:
-    """Whether the URL's file was erased, or is in the archive of an erased account."""
+    """Whether a URL's file was erased on request, or is in the data archive of an erased account."""
     if url == ERASED_URL:
         return True
     if not url or not forgotten:
@@ -60,5 +61,5 @@ def is_forgotten(url: str | None, forgotten: Forgotten) -> bool:
         return True
     try:
         return forgotten.has("url", url_identity(url))
-    except ValueError:  # not a URL, which other checks report better
+    except ValueError:  # not a valid URL, which later checks report
         return False

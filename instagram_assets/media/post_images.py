@@ -1,4 +1,4 @@
-"""Derives image requests from posts, and builds the table `images` from the download outcomes."""
+"""Creates download requests for the images of posts, and the table `images` from the download outcomes."""
 
 from collections.abc import Callable, Iterable
 from datetime import date
@@ -13,7 +13,7 @@ from instagram_assets.media.store import MediaStore
 
 
 class ImageKey(NamedTuple):
-    """Identifies an image of a post; sorts as the rows of `images` do."""
+    """The key of an image of a post; keys sort in the order of the rows of `images`."""
 
     account: str
     day: date
@@ -29,10 +29,10 @@ def fetch_images(
     on_progress: Callable[[DownloadProgress], None] | None = None,
     past: pa.Table | None = None,
 ) -> tuple[pa.Table, DownloadProgress]:
-    """Downloads the images of posts into the store; returns the rows of `images` and the counts by outcome.
+    """Downloads the images of posts into the media store; returns the rows of `images` and the counts by outcome.
 
-    `images_per_post` 0 takes all. `past` are rows whose files were deleted by the retention policy: they are kept as
-    they are, and not downloaded again. Raises StorageError when the disk refuses.
+    `images_per_post` 0 means all. `past` are rows of `images` whose files the retention policy has deleted: they are
+    returned unchanged, and not downloaded again. Raises StorageError on an I/O error.
     """
     from instagram_assets.media.download import download_all
 
@@ -57,7 +57,7 @@ def fetch_images(
 
 
 def posts_to_requests(posts: pa.Table, images_per_post: int = 0) -> list[MediaRequest]:
-    """Returns requests for the first `images_per_post` images of each post, in order; video covers are images, too."""
+    """Returns requests for the first `images_per_post` images of each post (0: all), including the covers of videos."""
     requests: list[MediaRequest] = []
     for post in posts.select(["account", "day", "post_id", "media"]).to_pylist():
         media: list[dict[str, Any]] = post["media"] or []
@@ -69,14 +69,14 @@ def posts_to_requests(posts: pa.Table, images_per_post: int = 0) -> list[MediaRe
 
 
 def _image_rows(outcomes: Iterable[DownloadOutcome]) -> pa.Table:
-    """Returns outcomes whose keys are ImageKeys as a table of `schemas.IMAGES`, sorted by that key."""
+    """Returns outcomes, whose keys are ImageKeys, as a table of `schemas.IMAGES`, sorted by key."""
     rows = [_row(outcome) for outcome in outcomes]
     rows.sort(key=lambda row: (row["account"], row["day"], row["post_id"], row["position"]))
     return schemas.IMAGES.table(rows)
 
 
 def _by_key(rows: pa.Table) -> dict[object, int]:
-    """Returns the index of each row, by its ImageKey."""
+    """Returns ImageKey → row index of a table of images."""
     columns = (rows[name].to_pylist() for name in ImageKey._fields)
     return {ImageKey(*key): place for place, key in enumerate(zip(*columns, strict=True))}
 

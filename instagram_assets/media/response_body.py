@@ -1,4 +1,4 @@
-"""Receives one response body: small ones are buffered in memory, large ones are written to disk as they arrive."""
+"""Receives one response body: small bodies are buffered in memory, large ones are written to disk as they arrive."""
 
 import errno
 import hashlib
@@ -19,7 +19,7 @@ MAX_BUFFERED_BYTES = 256_000
 
 @dataclass(frozen=True, slots=True)
 class ReceivedMedia:
-    """A complete, validated image or video that is not in the store yet: in memory, or in a temporary file if large."""
+    """A complete, validated image or video that is not yet in the store: in memory, or in a temporary file if large."""
 
     temporary: str
     size: int
@@ -30,13 +30,13 @@ class ReceivedMedia:
     """SHA-256 of a large body, in hexadecimal digits; empty for a small one."""
 
     def digest(self) -> str:
-        """Returns the SHA-256 of its bytes in hexadecimal digits."""
+        """Returns the SHA-256 of the bytes in hexadecimal digits."""
         return self.sha256 or hashlib.sha256(self.body).hexdigest()
 
     def write_durably(self) -> str:
-        """Write and fsync its bytes to the temporary file; returns the SHA-256 in hexadecimal digits.
+        """Write and fsync the bytes to the temporary file; returns their SHA-256 in hexadecimal digits.
 
-        Hashing and writing are done here, in a thread, to keep the event loop free for the network.
+        To be called in a thread, so that hashing and writing do not block the event loop.
         """
         sha256 = self.digest()
         descriptor = os.open(self.temporary, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
@@ -54,10 +54,9 @@ class ReceivedMedia:
 
 
 class BodyReceiver:
-    """Receives a body chunk by chunk; ends in an Arrival (`finish`) or is discarded (`abandon`).
+    """Receives a body in chunks, until `finish` returns it as ReceivedMedia or `abandon` discards it.
 
-    Raises MediaError as `check_media` does, MediaRefusedError above the limit in bytes, StorageError when the disk
-    refuses.
+    Raises MediaError as in `check_media`, MediaRefusedError above the limit in bytes, StorageError on an I/O error.
     """
 
     def __init__(self, temporary: str, limits: SizeLimits) -> None:
@@ -69,11 +68,11 @@ class BodyReceiver:
 
     @property
     def received(self) -> int:
-        """Number of bytes received so far."""
+        """The number of bytes received so far."""
         return self._received
 
     def restart(self) -> None:
-        """Discard the bytes received: the body starts again."""
+        """Discard the bytes received so far, to receive the body from its beginning."""
         self._received = 0
         self._pieces: list[bytes] = []
         if self._stream is not None:
@@ -94,12 +93,12 @@ class BodyReceiver:
             self._spill()
 
     def finish(self) -> ReceivedMedia:
-        """Returns the complete image or video, which takes over the bytes."""
+        """Validate the body and return it as a complete image or video, which owns the bytes from then on."""
         body = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
         try:
             facts = self._check(body)
         except MediaTransientError:
-            self.restart()  # invalid bytes cannot be resumed by a later try
+            self.restart()  # an attempt must not resume from invalid bytes
             raise
         sha256 = self._hash.hexdigest() if self._spilled else ""
         self._close()
@@ -155,7 +154,7 @@ def _write(descriptor: int, data: bytes) -> None:
 
 
 def cannot_store(folder: str | os.PathLike[str], error: OSError) -> StorageError:
-    """Returns the StorageError for a failed write, which says what to do."""
+    """Returns the StorageError, with a remedy, for a failed write."""
     remedies = {
         errno.ENOSPC: "Free space",
         errno.EDQUOT: "Free space or raise the quota",

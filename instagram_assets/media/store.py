@@ -1,7 +1,8 @@
 """Content-addressed storage of images and videos on disk, named by SHA-256, with an index by URL.
 
-Writes are ordered so that the index never refers to a file that a power cut could lose: first the file's data, then its
-name, then the index. A crash at any point only loses work, never what was reported as stored.
+Writes are ordered so that the index never refers to a file that a power cut could lose: first the file's bytes are
+durable, then its name, then the index entry. A crash can lose downloads in progress, but no image that was reported as
+stored.
 """
 
 import hashlib
@@ -26,9 +27,9 @@ _WAITING = 0.0003
 
 
 class MediaStore:
-    """A folder of images and videos, each once, at `<first two of its SHA-256>/<SHA-256>.<ext>`.
+    """A folder with each image and video once, at `<first two digits of its SHA-256>/<SHA-256>.<ext>`.
 
-    Several processes may use one store. Raises StorageError when the disk refuses.
+    Several processes can use one store. Raises StorageError on an I/O error.
     """
 
     def __init__(self, root: Path) -> None:
@@ -41,7 +42,7 @@ class MediaStore:
             raise cannot_store(self.root, error) from error
         self._index = UrlIndex(self.root / "index.sqlite")
         self._threads = ThreadPoolExecutor(_SYNC_THREADS, thread_name_prefix="media-sync")
-        # A temporary name with this process's marker; the last digits are replaced by a number per body.
+        # A temporary path with host and process id, whose last digits are replaced by a number per body.
         self._temporary = str(temporary_beside(self._incoming / "body")).removesuffix(".tmp")[:-16]
         self._numbers = count()
         self.sweep()
@@ -53,7 +54,7 @@ class MediaStore:
         self.close()
 
     def close(self) -> None:
-        """Close the index and the threads."""
+        """Close the index and end the fsync threads."""
         self._threads.shutdown()
         self._index.close()
 
@@ -62,9 +63,9 @@ class MediaStore:
         return sweep(self._incoming)
 
     def find(self, identities: Iterable[str]) -> dict[str, StoredMedia]:
-        """Returns the entries of those identities that are stored and whose file is unchanged.
+        """Returns identity → entry, for the URL identities that are in the store with an unchanged file.
 
-        Entries whose file is missing or changed are deleted, so that they are downloaded again.
+        Entries whose file is missing or changed are removed from the index, so that the file is downloaded again.
         """
         found = self._index.find(identities)
         renewed: list[StoredMedia] = []
@@ -82,13 +83,13 @@ class MediaStore:
         return {identity: entry for identity, entry in found.items() if identity not in set(lost)}
 
     def receiver(self, limits: SizeLimits) -> BodyReceiver:
-        """Returns a receiver for one response body."""
+        """Returns a receiver for one response body, with its own temporary file."""
         return BodyReceiver(f"{self._temporary}{next(self._numbers):016x}.tmp", limits)
 
     def add(self, received: Sequence[tuple[str, ReceivedMedia]]) -> list[StoredMedia]:
-        """Store complete bodies, each under its URL identity; durable on return.
+        """Store complete bodies, each under its URL identity; returns their entries. Durable on return.
 
-        Blocks for disk I/O: call it from a thread. On an error nothing of the batch is recorded.
+        Blocks on disk I/O: call it from a thread. On an error no body of the batch is added to the index.
         """
         try:
             hashes = self._write_all([media for _, media in received])
@@ -105,7 +106,7 @@ class MediaStore:
         return entries
 
     def add_local(self, identity: str, body: bytes, limits: SizeLimits) -> StoredMedia:
-        """Store an image that was generated locally, validated like a downloaded one."""
+        """Store a locally created image under an identity, validated like a downloaded one; returns its entry."""
         receiver = self.receiver(limits)
         try:
             receiver.write(body)
@@ -116,14 +117,14 @@ class MediaStore:
         return self.add([(identity, media)])[0]
 
     def add_alias(self, identity: str, entry: StoredMedia) -> None:
-        """Add a further identity for a stored file."""
+        """Add another URL identity for a stored file."""
         self._index.record([replace(entry, identity=identity)])
 
     def _write_all(self, received: Sequence[ReceivedMedia]) -> list[str]:
-        """Fsync the bodies; returns their hashes.
+        """Write and fsync the bodies; returns their SHA-256 hashes in the same order.
 
-        On a slow disk in parallel, since it handles several fsyncs as one; on a fast one sequentially, since threads
-        cost more than they gain. An error is raised when all threads have ended.
+        On a slow disk in parallel, since it combines concurrent fsyncs; on a fast one sequentially, since threads cost
+        more than they gain. An error is raised only after all threads have finished.
         """
         if not self._disk_waits:
             return _write_each(received)
@@ -136,7 +137,7 @@ class MediaStore:
         return hashes
 
     def _move_into_place(self, identity: str, media: ReceivedMedia, sha256: str) -> StoredMedia:
-        """Rename the file to its final name. An existing file is replaced: it may have been damaged."""
+        """Rename a body's temporary file to its final name, and return its entry; replaces a possibly damaged file."""
         facts = media.facts
         modified = os.stat(media.temporary).st_mtime_ns
         entry = StoredMedia(identity, sha256, facts.ext, media.size, modified, facts.width, facts.height, facts.note)
@@ -149,7 +150,7 @@ class MediaStore:
         return entry
 
     def _inspect(self, entry: StoredMedia) -> StoredMedia | None:
-        """Returns the entry if its file is intact, with a new mtime if only that changed; None otherwise."""
+        """Returns the entry if its file is unchanged (with a new mtime if the content is equal), else None."""
         path = f"{self.root}/{entry.path}"
         try:
             status = os.stat(path)

@@ -1,4 +1,4 @@
-"""Which URLs may be requested, their identity in the store, when their signatures expire, and the guard on sockets."""
+"""Which URLs can be requested, when their signatures expire, and a guard against connections to private addresses."""
 
 import ipaddress
 import re
@@ -23,7 +23,7 @@ _HOST_NAME = re.compile(r"^(?!-)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?$"
 _NOT_IN_ADDRESSES = re.compile(r"[\x00-\x20\x7f-\x9f\ud800-\udfff\\]")
 _ENDS_IN_NUMBER = re.compile(r"(^|\.)(\d+|0[xX][0-9a-fA-F]*)\.?$")
 
-# Python 3.11 calls several of these global: IANA's lists grew, and translated addresses embed an IPv4 one.
+# Python 3.11 calls several of these networks global: its copy of IANA's lists is older.
 _CLOSED = [
     ipaddress.ip_network(text)
     for text in (
@@ -45,11 +45,11 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 class PrivateAddressError(OSError):
-    """Raised for an attempt to connect to an address that is not public."""
+    """Raised on an attempt to connect to an IP address that is not public."""
 
 
 def check_url(url: str | None, options: DownloadOptions) -> str:
-    """Returns the URL if it may be requested; raises MediaRefusedError with the reason otherwise."""
+    """Returns the URL unchanged if the options allow to request it; else raises MediaRefusedError with the reason."""
     if not url or not url.strip():
         raise MediaRefusedError("empty address")
     if len(url) * 4 > _MAX_LENGTH and len(url.encode("utf-8", "surrogatepass")) > _MAX_LENGTH:
@@ -75,12 +75,12 @@ def check_url(url: str | None, options: DownloadOptions) -> str:
 
 
 def is_in_archive(url: str | None) -> bool:
-    """Whether the URL refers to a file of a user's own data archive, which is in the store or unavailable."""
+    """Whether a URL refers to a file of a user's own data archive (`archive://…`), which cannot be downloaded."""
     return url is not None and url.startswith(f"{ARCHIVE_SCHEME}://")
 
 
 def signature_expiry(url: str) -> datetime | None:
-    """Returns when the signature of a URL expires (`oe`, hexadecimal Unix time); None if it has none."""
+    """Returns when the signature of an Instagram CDN URL expires (`oe`, hexadecimal Unix time); None if it has none."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     if not is_instagram_cdn(host) and not is_loopback(host):
@@ -100,7 +100,7 @@ def host_of(url: str) -> str:
 
 @lru_cache
 def is_loopback(host: str) -> bool:
-    """Whether the host is this machine, by name or address."""
+    """Whether a host name or IP address is this machine: localhost or a loopback address."""
     try:
         return _unwrapped(ipaddress.ip_address(host)).is_loopback
     except ValueError:
@@ -109,20 +109,20 @@ def is_loopback(host: str) -> bool:
 
 
 def is_public(ip: str | _Address) -> bool:
-    """Whether the address is a public Internet address, also if embedded in an IPv6 one."""
+    """Whether an IP address is public; of an IPv6 address that embeds an IPv4 address, the latter is judged."""
     outer = ipaddress.ip_address(ip.partition("%")[0]) if isinstance(ip, str) else ip
     inner = _unwrapped(outer)
     if inner.version == 6 and inner not in _GLOBAL_UNICAST:
         return False
-    # `in` is false for the other family, and a NAT64 address is judged by the IPv4 address in it.
+    # `in` is false for a network of the other IP version.
     return inner.is_global and not inner.is_multicast and not any(inner in network for network in _CLOSED)
 
 
 def guarded_socket_factory(options: DownloadOptions) -> Callable[[Any], socket.socket]:
     """Returns a factory for aiohttp's TCPConnector that opens sockets to public addresses only.
 
-    It checks the IP address that is connected to, so it covers literals, names, redirects and DNS rebinding. Loopback
-    is allowed if the options say so.
+    It checks the IP address of the connection, and so covers IP literals, host names, redirects and DNS rebinding.
+    Loopback addresses are allowed if the options say so.
     """
 
     def open_socket(address_info: tuple[int, int, int, str, tuple[Any, ...]]) -> socket.socket:

@@ -1,4 +1,4 @@
-"""The media store's SQLite index from URL identity to image, which can be rebuilt at any time."""
+"""The media store's SQLite index from URL identity to stored file; without it, files are downloaded again."""
 
 import json
 import logging
@@ -37,7 +37,7 @@ CREATE TABLE IF NOT EXISTS images (
 
 @dataclass(frozen=True, slots=True)
 class StoredMedia:
-    """The image stored for a URL identity, its size in bytes and pixels, and its file's mtime."""
+    """The file stored for a URL identity: its size in bytes and pixels, and its mtime in nanoseconds."""
 
     identity: str
     image_id: str
@@ -55,10 +55,10 @@ class StoredMedia:
 
 
 class UrlIndex:
-    """Entries by URL identity. Safe to use from several threads and processes.
+    """An SQLite table of entries by URL identity, for several threads and processes.
 
-    A damaged file is moved aside and replaced by an empty one, with a warning. Raises StorageError when the disk
-    refuses or another process holds the lock for longer than a minute.
+    A damaged database is moved aside and replaced by an empty one, with a warning. Raises StorageError on an I/O error,
+    or if another process holds the lock for longer than a minute.
     """
 
     def __init__(self, file: Path) -> None:
@@ -68,7 +68,7 @@ class UrlIndex:
         self._do(lambda connection: None)
 
     def find(self, identities: Iterable[str]) -> dict[str, StoredMedia]:
-        """Returns the entries of those identities that are in the index."""
+        """Returns identity → entry for the URL identities that are in the index."""
         wanted = list(identities)
 
         def read(connection: sqlite3.Connection) -> dict[str, StoredMedia]:
@@ -93,7 +93,7 @@ class UrlIndex:
         self._do(write)
 
     def remove(self, identities: Iterable[str]) -> None:
-        """Delete entries."""
+        """Delete the entries of these URL identities."""
         rows = [(identity,) for identity in identities]
 
         def write(connection: sqlite3.Connection) -> None:
@@ -103,7 +103,7 @@ class UrlIndex:
         self._do(write)
 
     def remove_images(self, image_ids: Iterable[str]) -> None:
-        """Delete all entries of these images and overwrite their bytes in the file."""
+        """Delete all entries of these images, and overwrite the deleted bytes in the database file."""
         wanted = json.dumps(list(image_ids))
 
         def write(connection: sqlite3.Connection) -> None:
@@ -115,7 +115,7 @@ class UrlIndex:
         self._do(write)
 
     def close(self) -> None:
-        """Close the connection; the next call opens it again."""
+        """Close the connection; the next call of another method opens it again."""
         with self._lock:
             if self._connection is not None:
                 self._connection.close()
@@ -171,7 +171,7 @@ class UrlIndex:
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
-    """Switch to WAL; SQLite fails at once, despite the timeout, while another process does the same."""
+    """Switch the database to WAL mode, with retries: SQLite's timeout does not apply if another process does it too."""
     end = time.monotonic() + LOCK_TIMEOUT
     while True:
         try:
@@ -189,5 +189,5 @@ def _is_damage(error: sqlite3.Error) -> bool:
 
 
 def _code(error: sqlite3.Error) -> int:
-    """Returns SQLite's primary result code; 0 for an error of Python's own layer."""
+    """Returns SQLite's primary result code; 0 for an error raised by Python's sqlite3 module."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF

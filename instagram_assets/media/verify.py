@@ -1,7 +1,7 @@
 """Validates that bytes are a complete image or video, from the file structure, without decoding.
 
-Each format is parsed by its specification, up to the end that it states. The bytes may be a `bytes` object or a
-memory-mapped file, so a body of any size is read the same way.
+Each format is parsed by its specification, up to the end of file that its structure states. The bytes are a `bytes`
+object or a memory-mapped file, so that large files are not read into memory.
 """
 
 import re
@@ -38,7 +38,7 @@ def check_media(data: _Data, kind: MediaKind, max_megapixels: float) -> MediaFac
     """Validates a complete image or video of at most `max_megapixels` per frame and returns its facts.
 
     Raises MediaRefusedError for unsupported formats or too many pixels, and MediaTransientError for a damaged or
-    truncated file, which may be complete on the next try.
+    truncated file, which can be complete in the next attempt.
     """
     head = data[:HEAD_BYTES]
     check_head(head, kind, complete=True)
@@ -57,9 +57,9 @@ def check_media(data: _Data, kind: MediaKind, max_megapixels: float) -> MediaFac
 
 
 def check_head(head: bytes, kind: MediaKind, *, complete: bool = False) -> None:
-    """Raises MediaRefusedError if a file that starts with these bytes cannot be an accepted image or video.
+    """Raise MediaRefusedError if a file with these first bytes cannot be an accepted image or video.
 
-    With `complete` the head is the whole file, and MediaTransientError is raised if it is truncated.
+    With `complete` the bytes are the whole file, and MediaTransientError is raised if it is truncated.
     """
     formats = _IMAGES if kind == "image" else _VIDEOS
     if any(signature.match(head) for signature, _ in formats):
@@ -73,7 +73,7 @@ def check_head(head: bytes, kind: MediaKind, *, complete: bool = False) -> None:
 
 
 def check_size(width: int, height: int, max_megapixels: float) -> None:
-    """Raises MediaRefusedError if the image has more pixels than allowed."""
+    """Raise MediaRefusedError if an image has more than `max_megapixels`."""
     if width * height > max_megapixels * 1_000_000:
         raise MediaRefusedError(f"{width} x {height} pixels, more than {max_megapixels:g} megapixels")
 
@@ -91,7 +91,7 @@ _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 
 def _jpeg(data: _Data, max_megapixels: float) -> _Found:
-    """Parses segments from marker to marker up to the end marker (ITU-T T.81, Annex B)."""
+    """Parses a JPEG's segments from marker to marker, up to the end marker (ITU-T T.81, Annex B)."""
     at, width, height, scans = 2, 0, 0, 0
     while found := _MARKER.search(data, at):
         at = found.end()
@@ -128,7 +128,7 @@ def _jpeg(data: _Data, max_megapixels: float) -> _Found:
 
 
 def _png(data: _Data, max_megapixels: float) -> _Found:
-    """Parses chunks up to IEND, each with its checksum (PNG specification, section 5)."""
+    """Parses a PNG's chunks with their checksums, up to IEND (PNG specification, section 5)."""
     length, kind, width, height = struct.unpack_from(">I4sII", data, 8)
     if (length, kind) != (13, b"IHDR") or not width or not height:
         raise MediaTransientError("damaged PNG")
@@ -141,7 +141,7 @@ def _png(data: _Data, max_megapixels: float) -> _Found:
                 raise MediaTransientError("damaged PNG")
             end = at + 8 + length
             (checksum,) = struct.unpack_from(">I", data, end)
-            # Other chunks carry no pixels, and old programs write wrong checksums for theirs.
+            # Ancillary chunks have no pixels, and old programs write wrong checksums for them.
             if kind[0] < 0x60 and zlib.crc32(view[at + 4 : end]) != checksum:
                 raise MediaTransientError("damaged PNG")
             pixels |= kind == b"IDAT"
@@ -155,7 +155,7 @@ def _png(data: _Data, max_megapixels: float) -> _Found:
 
 
 def _webp(data: _Data, max_megapixels: float) -> _Found:
-    """Parses the chunks that fill the RIFF size (RFC 9649)."""
+    """Parses a WebP's chunks, up to the end by the RIFF size (RFC 9649)."""
     at, end = 12, 8 + int.from_bytes(data[4:8], "little")
     size: tuple[int, int] | None = None
     pixels = animated = False
@@ -178,7 +178,7 @@ def _webp(data: _Data, max_megapixels: float) -> _Found:
 
 
 def _ends_in_zeros(data: _Data, start: int, length: int) -> bool:
-    """Whether a kilobyte of zeros ends the chunk: the arithmetic coder never writes that, a lost write does."""
+    """Whether a chunk ends in 1024 zero bytes: a lost disk write, since the arithmetic coder never writes them."""
     return length >= 1024 and not any(data[start + length - 1024 : start + length])
 
 
@@ -196,7 +196,7 @@ def _webp_size(kind: bytes, start: bytes) -> tuple[int, int] | None:
 
 
 def _gif(data: _Data, max_megapixels: float) -> _Found:
-    """Parses blocks up to the trailer (GIF89a specification)."""
+    """Parses a GIF's blocks, up to the trailer (GIF89a specification)."""
     width, height, flags = struct.unpack_from("<HHB", data, 6)
     if not width or not height:
         raise MediaTransientError("damaged GIF")
@@ -223,7 +223,7 @@ def _gif_colours(flags: int) -> int:
 
 
 def _film(data: _Data, max_megapixels: float) -> _Found:
-    """Parses boxes up to the end of the file, each to its stated end (ISO/IEC 14496-12; same layout in QuickTime)."""
+    """Parses the boxes of an MP4 or QuickTime file, up to the end of the file (ISO/IEC 14496-12)."""
     at, found, size = 0, set[bytes](), (0, 0)
     while at < len(data):
         kind, body, end = _box(data, at, len(data))
@@ -244,7 +244,7 @@ def _film(data: _Data, max_megapixels: float) -> _Found:
 
 
 def _box(data: _Data, at: int, limit: int) -> tuple[bytes, int, int]:
-    """Returns name, start of the content and stated end of the box at `at`."""
+    """Returns (type, content start, end) of the box at offset `at`; the end is the one stated in its header."""
     length, kind = struct.unpack_from(">I4s", data, at)
     body = at + 8
     if length == 1:
@@ -258,7 +258,7 @@ def _box(data: _Data, at: int, limit: int) -> tuple[bytes, int, int]:
 
 
 def _film_size(data: _Data, at: int, end: int) -> tuple[int, int]:
-    """Returns width and height of the largest video track, from its header."""
+    """Returns width and height in pixels of the largest video track, from the track headers between two offsets."""
     largest = (0, 0)
     while at < end:
         kind, body, after = _box(data, at, end)
@@ -267,7 +267,7 @@ def _film_size(data: _Data, at: int, end: int) -> tuple[int, int]:
         if kind == b"trak":
             largest = max(largest, _film_size(data, body, after))
         elif kind == b"tkhd":
-            # Both are 16.16 fixed point; version 1 has longer time fields before them.
+            # Width and height are 16.16 fixed point; in version 1 the time fields before them are longer.
             width, height = struct.unpack_from(">II", data, body + (88 if data[body] else 76))
             largest = max(largest, (width >> 16, height >> 16))
         at = after

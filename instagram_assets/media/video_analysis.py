@@ -46,9 +46,9 @@ class VideoFacts:
 
 
 def probe(path: Path) -> VideoFacts:
-    """Returns a video's metadata. Its first frame is decoded, so an accepted file can be played.
+    """Returns a video's metadata, after its first frame was decoded to check that it can be played.
 
-    Raises FileError for a file that is no video, is damaged, or has no video frames.
+    Raises FileError if the file is no video, is damaged, or has no video frames.
     """
     with open_video(path) as video:
         first = next(video.frames(), None)
@@ -60,15 +60,16 @@ def probe(path: Path) -> VideoFacts:
 
 
 def frames(path: Path, count: int = 8, long_side: int = MAX_LONG_SIDE) -> list[Frame]:
-    """Returns at most `count` frames spread evenly over a video, in order; fewer if it has fewer.
+    """Returns at most `count` frames as RGB arrays, evenly spaced over a video, in order; fewer if it has fewer.
 
-    If there are enough key frames, the nearest of these are taken. Raises FileError as `probe` does.
+    If there are enough key frames, those nearest to the evenly spaced times are returned. The longer side is scaled
+    down to `long_side` pixels. Raises FileError as `probe` does.
     """
     return [picture for _, picture in timed_frames(path, count, long_side)]
 
 
 def timed_frames(path: Path, count: int = 8, long_side: int = MAX_LONG_SIDE) -> list[tuple[float, Frame]]:
-    """Returns the same as `frames`, each frame with its timestamp in seconds from the video's start."""
+    """Returns (timestamp, frame) of the frames that `frames` returns, in seconds from the video's start."""
     with open_video(path) as video:
         times = [(index + 0.5) / count * video.seconds for index in range(count)]
         keys = _nearest_keys(video, times)
@@ -91,9 +92,9 @@ def poster(path: Path, long_side: int = MAX_LONG_SIDE) -> bytes:
 
 
 def most_representative(candidates: Sequence[Frame]) -> Frame:
-    """Returns the most representative frame: its histogram is nearest to the mean one, as in FFmpeg's `thumbnail`.
+    """Returns the frame whose histogram is nearest to the mean histogram, as in FFmpeg's `thumbnail` filter.
 
-    Frames of one colour, such as black ones at the beginning, are used only if there are no others.
+    Frames of a single colour, such as black ones at the beginning, are used only if there are no others.
     """
     greys = [picture.mean(axis=2) for picture in candidates]
     shown = [index for index, grey in enumerate(greys) if grey.std() >= _UNIFORM] or list(range(len(candidates)))
@@ -103,9 +104,9 @@ def most_representative(candidates: Sequence[Frame]) -> Frame:
 
 
 def loudness(path: Path) -> float | None:
-    """Returns the root mean square of the audio in dB of full scale, all channels together; None without audio.
+    """Returns the audio's root mean square over all channels in dB of full scale; None if there is no audio.
 
-    Raises FileError if the file or part of its audio is damaged: the rest would give a wrong value.
+    Raises FileError if the file or part of its audio is damaged, since the value would be wrong.
     """
     with open_video(path) as video:
         if not video.has_audio:
@@ -124,11 +125,11 @@ def loudness(path: Path) -> float | None:
 def cuts_per_minute(path: Path) -> float:
     """Returns the number of cuts between shots per minute of video.
 
-    A cut is where the luminance of two frames, up to ten per second and scaled to 48 × 48, differs by `CUT_THRESHOLD`
-    or more on average, at least a quarter of a second after the last cut. This is pairwise comparison (Zhang,
-    Kankanhalli and Smoliar 1993, Automatic partitioning of full-motion video) with the threshold of PySceneDetect's
-    content detector.
-    Slow fades are not cuts. Raises FileError as `probe` does, and if some frames are damaged.
+    Up to ten frames per second, scaled to 48 × 48, are compared with the previous one. A cut is a mean absolute
+    difference in luminance of at least `CUT_THRESHOLD`, at least a quarter of a second after the last cut. This is
+    pairwise comparison (Zhang, Kankanhalli and Smoliar 1993, Automatic partitioning of full-motion video) with the
+    threshold of PySceneDetect's content detector. Slow fades are not cuts. Raises FileError as `probe` does, and if
+    some frames are damaged.
     """
     cuts, compared_at, cut_at = 0, -math.inf, -math.inf
     previous: NDArray[np.float32] | None = None
@@ -161,7 +162,7 @@ def _start(video: DecodedVideo) -> float:
 
 
 def _nearest_keys(video: DecodedVideo, times: Sequence[float]) -> list[int]:
-    """Returns the distinct timestamps of the key frames nearest to the given times."""
+    """Returns the distinct timestamps (pts) of the key frames nearest to the given times in seconds."""
     base = video.stream.time_base
     keys = np.array([entry.timestamp for entry in video.stream.index_entries if entry.is_keyframe], np.int64)
     if not base or not len(keys):
@@ -179,7 +180,7 @@ def _at_keys(video: DecodedVideo, keys: Sequence[int]) -> list["VideoFrame"]:
 
 
 def _at_times(video: DecodedVideo, times: Sequence[float]) -> list["VideoFrame"]:
-    """Returns the first frame at or after each of the given times, decoded in one pass."""
+    """Returns the first frame at or after each of the given times in seconds, decoded in one pass."""
     found: list[VideoFrame] = []
     start, last = _start(video), None
     for frame in video.frames():
@@ -199,7 +200,7 @@ def _upright(frame: "VideoFrame", long_side: int) -> Frame:
 
 
 def _small_grey(frame: "VideoFrame") -> NDArray[np.float32]:
-    """Returns the luminance of a frame, scaled to 48 × 48."""
+    """Returns a frame's luminance scaled to 48 × 48, float32 from 0 to 255."""
     import cv2
 
     # FFmpeg's own scaling takes longer than the decoding; most videos store the luminance as a plane of its own.
@@ -211,12 +212,12 @@ def _small_grey(frame: "VideoFrame") -> NDArray[np.float32]:
 
 
 def _quarters(frame: "VideoFrame") -> int:
-    """Returns the number of counterclockwise quarter turns that make a frame upright."""
+    """Returns how many counterclockwise quarter turns make a frame upright, by its rotation metadata."""
     return round(frame.rotation / 90) % 4
 
 
 def _of_full_scale(values: NDArray[np.generic]) -> NDArray[np.float64]:
-    """Returns samples of any type scaled to full scale 1.0, as one flat array."""
+    """Returns audio samples of any type as a flat float64 array in which full scale is 1.0."""
     flat = values.ravel()
     if flat.dtype.kind not in "iu":
         return flat.astype(np.float64)

@@ -1,6 +1,7 @@
-"""Opens a video with FFmpeg and decodes it within limits: ten minutes of video, frame size, two minutes of work.
+"""Opens a video with FFmpeg and decodes it within limits: 10 minutes of video, frame size, 2 minutes of decoding.
 
-Only MP4, QuickTime and WebM are opened, and no file that they refer to. FFmpeg's errors become FileError.
+Only MP4, QuickTime, Matroska and WebM files are opened, and no other files or URLs to which they refer. FFmpeg's errors
+are converted to FileError.
 """
 
 import time
@@ -34,7 +35,7 @@ _MOST_BAD = 50
 
 
 class DecodedVideo:
-    """An open video: its video stream, its audio stream, its duration, and its decoded frames."""
+    """An open video: its streams, its duration, and iterators over its decoded frames."""
 
     def __init__(self, path: Path, container: "InputContainer", picture: "VideoStream") -> None:
         self.path = path
@@ -49,7 +50,7 @@ class DecodedVideo:
 
     @property
     def stated_seconds(self) -> float | None:
-        """Duration in seconds from the header; None if it has none."""
+        """The duration in seconds from the header; None if the header has none."""
         stream = self.stream
         if stream.duration and stream.time_base:
             return float(stream.duration * stream.time_base)
@@ -57,11 +58,11 @@ class DecodedVideo:
 
     @property
     def seconds(self) -> float:
-        """Seconds that are decoded: from the index, which lists the frames, or else from the header."""
+        """The duration in seconds of the decoded part: from the index of frames, or else from the header."""
         entries, base = self.stream.index_entries, self.stream.time_base
         stated = self.stated_seconds or 0.0
         if len(entries) and base:
-            # Only the header knows how long the last frame is shown; a header may also be far from the truth.
+            # Only the header has the duration of the last frame, but a header can be far from correct.
             there = float((entries[len(entries) - 1].timestamp - entries[0].timestamp) * base)
             stated = stated if there <= stated <= there + 10 else there
         return min(stated, MAX_SECONDS)
@@ -111,17 +112,17 @@ class DecodedVideo:
         self._count_missing(stream)
 
     def check_complete(self, what: str) -> None:
-        """Raises FileError if frames of what was read to its end are damaged or missing."""
+        """Raise FileError if frames were damaged or missing in the last iteration; `what` names them in the message."""
         if self._damaged:
             raise video_error(self.path, f"{self._damaged:,} of {self._read:,} {what} cannot be decoded")
 
     def _count_missing(self, stream: "VideoStream | AudioStream") -> None:
-        """Count the frames that are in the index but missing from a truncated file."""
+        """Count as damaged the frames that are in the index but missing from a truncated file."""
         missing = max(0, len(stream.index_entries) - self._read)
         self._damaged, self._read = self._damaged + missing, self._read + missing
 
     def _is_beyond(self, pts: int | None, stream: object) -> bool:
-        """Whether the timestamp is past the part that is decoded; raises FileError past the time limit."""
+        """Whether a timestamp is beyond the maximum duration to decode; raises FileError beyond the time limit."""
         if time.monotonic() > self._end:
             raise video_error(self.path, f"is not decoded within {MAX_DECODING_SECONDS:g} seconds")
         base = getattr(stream, "time_base", None)
@@ -131,7 +132,7 @@ class DecodedVideo:
 
 @contextmanager
 def open_video(path: Path) -> Generator[DecodedVideo]:
-    """Yields the video in a file. Raises FileError, also for decoding errors inside the block."""
+    """Context manager that yields the open video of a file; FFmpeg's errors in the block are raised as FileError."""
     import av
     from av.error import FFmpegError
     from av.stream import Disposition
@@ -154,13 +155,13 @@ def open_video(path: Path) -> Generator[DecodedVideo]:
 
 
 def _check_frame_size(path: Path, width: int, height: int) -> None:
-    """Raises FileError for frames that would exhaust memory."""
+    """Raise FileError if a frame has more than MAX_MEGAPIXELS, so that it does not exhaust memory."""
     if width * height > MAX_MEGAPIXELS * 1_000_000:
         raise video_error(path, f"has pictures of {width} x {height} pixels, more than {MAX_MEGAPIXELS:g} megapixels")
 
 
 def video_error(path: Path, problem: str) -> FileError:
-    """Returns the error for a video that cannot be used."""
+    """Returns the FileError, with a remedy, for a video that cannot be used."""
     return FileError(str(path), problem, "Fetch the video again, or leave it out")
 
 

@@ -1,4 +1,4 @@
-"""Every table's contract: its columns, their types, and what each one means; and the tables that are views."""
+"""The contract (schema) of every table: its columns, their types and meanings; and the tables that are SQL views."""
 
 from instagram_assets.schemas.contract import (
     ARCHIVE_SCHEME,

@@ -1,8 +1,9 @@
-"""Account names in text and in bytes: which words are names, which fields hold names, and Base64 forms of a word.
+"""Recognition of account names in text and bytes: which words are names, which fields have names, and Base64 forms.
 
-A distinctive name, with a letter and a dot, a `_` or a digit, is one wherever it stands as a whole. An ordinary word
-(`love`), a short one, a number, and a word of this program (`posts`, `raw_posts`) is one only where nothing but an
-account can be meant: behind an @, in an address of Instagram, in a field of names, as the key of a cell, as a folder.
+A distinctive name has a letter and a dot, a `_` or a digit; as a whole word it is always taken for an account. An
+ordinary word (`love`), a short one, a number, or a word of this program (`posts`, `raw_posts`) is taken for an account
+only where its context leaves no other meaning: after an @, in an Instagram URL, in a field of names, in a partition
+key, or as a folder of the lake.
 """
 
 import base64
@@ -73,23 +74,23 @@ _OF_THE_HISTORY = (
 
 
 def is_distinctive(name: str) -> bool:
-    """Whether a name can be no ordinary word, number or time: it has a letter, and a dot, a `_` or a digit."""
+    """Whether a name cannot be an ordinary word, a number or a time: it has a letter, and a dot, a `_` or a digit."""
     has_letter = any(map(str.isalpha, name)) and not _TIME.fullmatch(name)
     return len(name) >= _SHORTEST and has_letter and not name.isalpha() and not name.startswith("#")
 
 
 def is_word_of_ours(name: str) -> bool:
-    """Whether a name is also what this program, its tables or its folders call something by."""
+    """Whether a name is also used by this program: as the name of a table, column, folder, job, asset or check."""
     return name.casefold() in _names_of_ours()
 
 
 def counts_alone(name: str) -> bool:
-    """Whether a name is one wherever it stands as a whole word."""
+    """Whether a name as a whole word is always taken for an account, whatever its context."""
     return is_distinctive(name) and not is_word_of_ours(name)
 
 
 def is_meant(name: str, before: str, after: str) -> bool:
-    """Whether a word that is no distinctive name must be an account, by what stands right before and after it."""
+    """Whether a word that is not distinctive must be an account name, by the text right `before` and `after` it."""
     found = _MEANT_BEFORE.search(before[-_LOOKED_AT:])
     if found and not (found["address"] and name.casefold() in NO_ACCOUNTS):
         return True
@@ -100,7 +101,7 @@ def is_meant(name: str, before: str, after: str) -> bool:
 
 @lru_cache(1)
 def vocabulary() -> frozenset[str]:
-    """The words that files of ours have of their own, those that say what a column means, too."""
+    """Returns the words that are in files of this program anyway: formats, tables, columns and their meanings."""
     meanings = [column.meaning for contract in CONTRACTS.values() for column in contract.columns]
     words = _words_in(" ".join((_OF_FORMATS, *meanings))) | _names_of_tables()
     return frozenset(part for word in words for part in (word, *word.split("_")))
@@ -125,13 +126,16 @@ _FIRST_LETTERS = (0, 2, 3)
 
 
 def base64_core(word: bytes, before: int) -> str:
-    """The Base64 letters that depend on the word alone, when `before` bytes (0 to 2) precede it in its group."""
+    """Returns the Base64 letters of `word` that do not depend on the bytes around it.
+
+    `before` is the number of bytes (0 to 2) before the word in its group of three bytes.
+    """
     letters = base64.b64encode(bytes(before) + word).decode()
     return letters[_FIRST_LETTERS[before] : (before + len(word)) * 8 // 6]
 
 
 def base64_decodings(run: str) -> Iterator[bytes]:
-    """The decodings of a run of Base64 letters (standard or URL-safe), starting at each of its first four letters."""
+    """Yields a run of Base64 letters (standard or URL-safe) decoded from each of its first four letters on."""
     standard = run.replace("-", "+").replace("_", "/")
     for start in range(min(4, len(standard))):
         part = standard[start:]
@@ -140,7 +144,10 @@ def base64_decodings(run: str) -> Iterator[bytes]:
 
 
 def split_base64(run: str, start_index: int) -> Iterator[tuple[bytes, bytes]]:
-    """Decoded bytes before and from a word whose `base64_core` begins at index `start_index`, for each alignment."""
+    """Yields (bytes before a word, bytes from the word on) of a run of Base64 letters, for each of three alignments.
+
+    The word's `base64_core` begins at index `start_index` of the run.
+    """
     decoded = list(base64_decodings(run))
     for before, first in enumerate(_FIRST_LETTERS):
         groups, start = divmod(start_index - first, 4)

@@ -1,4 +1,4 @@
-"""What contracts are made of: Column, Contract and View, and the types and columns that several tables share."""
+"""The classes of contracts (table schemas): Column, Contract and View; and types and columns of several tables."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ BY_SEARCH = ("search",)
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its name, Arrow type and meaning; files from before it was `added` to its contract lack it."""
+    """A column: name, Arrow type and meaning; if `added` to the contract in a later version, older files lack it."""
 
     name: str
     type: pa.DataType
@@ -26,7 +26,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Contract:
-    """One table: what a row is, the columns, those that together name a row, and those that name its partition."""
+    """A table's schema: meaning of a row, columns, key columns (unique per row), and partition columns."""
 
     row: str
     columns: tuple[Column, ...]
@@ -35,7 +35,7 @@ class Contract:
 
     @cached_property
     def sort_columns(self) -> tuple[str, ...]:
-        """The columns by which a stored table is sorted: those of its partition, then those of its key."""
+        """The columns by which a stored table is sorted: the partition columns, then the key columns."""
         return tuple(dict.fromkeys([*self.partitions, *self.key]))
 
     @cached_property
@@ -43,11 +43,11 @@ class Contract:
         return pa.schema([pa.field(column.name, column.type) for column in self.columns])
 
     def empty(self) -> pa.Table:
-        """The table with no rows."""
+        """Returns a table of this contract without rows."""
         return self.schema.empty_table()
 
     def table(self, rows: list[dict[str, object]]) -> pa.Table:
-        """Rows as a table of this contract; a missing key is null, an unknown key is an error."""
+        """Returns rows as a table of this contract; a missing key is null. Raises ContractError for an unknown key."""
         known = {column.name for column in self.columns}
         for row in rows:
             if unknown := row.keys() - known:
@@ -55,19 +55,19 @@ class Contract:
         return pa.Table.from_pylist(rows, schema=self.schema)
 
     def filled(self, table: pa.Table) -> pa.Table:
-        """The same rows with nulls in the columns that were added to the contract after they were written."""
+        """Returns the table with nulls in the columns that were added to the contract after the table was written."""
         for column in self.columns:
             if column.added and column.name not in table.column_names:
                 table = table.append_column(column.name, pa.nulls(table.num_rows, column.type))
         return table
 
     def conform(self, table: pa.Table, name: str) -> pa.Table:
-        """The same rows in the contract's column order and types.
+        """Returns the table with its columns in the contract's order and types; `name` is for error messages.
 
-        Raises ContractError when a column is missing, unknown, or holds what its type cannot.
+        Raises ContractError if a column is missing or unknown, or has values that do not fit its type.
         """
         if table.schema.equals(self.schema):
-            # What was read from a file brings that file's own marks in its fields.
+            # A table read from a file has the file's field metadata, which is dropped here.
             return pa.Table.from_arrays(table.columns, schema=self.schema)
         table = self.filled(table)
         missing = [c.name for c in self.columns if c.name not in table.column_names]
@@ -82,11 +82,11 @@ class Contract:
 
 @dataclass(frozen=True)
 class View:
-    """A table that is not stored: SQL over other tables, run when it is read.
+    """A table that is not stored but computed, when it is read, by SQL over other tables.
 
-    `sql` gives the contract's columns, in any order of rows; `order` sorts them. `reads` says which columns of which
-    tables it needs. Its rows of one account are made of that account's rows alone; `by_day` says the same of a day.
-    `partitions` are the columns by which its rows can be chosen, like those of a contract.
+    `sql` returns the contract's columns, with rows in any order; `order` is their ORDER BY. `reads` has the needed
+    columns of each table. The view's rows of an account depend on that account's rows only; `by_day` tells whether the
+    same is true for a day. `partitions` are the columns by which its rows can be selected, as in a contract.
     """
 
     contract: Contract

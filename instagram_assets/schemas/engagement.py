@@ -1,4 +1,4 @@
-"""What people did with a post: impressions, metrics and what went viral."""
+"""Contracts of engagement with posts: impressions, metrics over time and viral labels."""
 
 import pyarrow as pa
 
@@ -66,7 +66,7 @@ POST_METRICS = Contract(
     ("account", "post_id", "observed_at"),
 )
 
-# A post that was ever seen as a reel is a reel; of two rows for one moment the reel's stands, then the larger counts.
+# A post once observed as a reel is a reel; of two rows with one timestamp the reel's is kept, then the larger counts.
 POST_METRICS_VIEW = View(
     POST_METRICS,
     reads={"raw_posts": tuple(POST_METRICS.schema.names), "raw_reels": tuple(POST_METRICS.schema.names)},

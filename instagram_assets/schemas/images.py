@@ -1,4 +1,4 @@
-"""Images of posts: files, quality, captions, embeddings, clusters."""
+"""Contracts of the images of posts: files, quality, captions, embeddings, clusters."""
 
 import pyarrow as pa
 

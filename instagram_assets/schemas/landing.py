@@ -1,4 +1,4 @@
-"""Contracts of what came in: landed files, quarantined records, accounts of our own collection."""
+"""Contracts of the landing zone: landed files, quarantined records, accounts that this program collects itself."""
 
 import pyarrow as pa
 

@@ -153,8 +153,8 @@ RAW_ADS = Contract(
 )
 
 
-# One table without partitions, as that of ads: a file of comments says under which post they are, and hardly ever
-# whose post that is, so there is no account to part them by; and what is asked of them is asked by the post.
+# One table without partitions, like that of ads: a file of comments has the post of each comment, but rarely the
+# post's owner, so there is no account to partition by; and comments are queried by post.
 RAW_COMMENTS = Contract(
     "one observation of one comment",
     (

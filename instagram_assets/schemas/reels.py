@@ -1,4 +1,4 @@
-"""Reels watched: their videos, what a model says of each, and what sets the viral ones apart."""
+"""Contracts of reels: their videos, a model's analysis of each, and hypotheses on what makes some of them viral."""
 
 import pyarrow as pa
 

@@ -1,4 +1,4 @@
-"""Contracts of the image search: results, images, embeddings, clusters, manual decisions, the dataset."""
+"""Contracts of the image search: results, images, embeddings, clusters, keep and drop decisions, the dataset."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -139,7 +139,7 @@ KEPT, DROPPED = "kept by hand", "dropped by hand"
 
 @dataclass(frozen=True)
 class Override:
-    """What somebody decided about one image: when, and why, which may be empty."""
+    """A user's decision (keep or drop) about one image, with its reason (can be empty) and timestamp."""
 
     decision: Decision
     why: str
@@ -147,7 +147,7 @@ class Override:
 
     @property
     def reason(self) -> str:
-        """How tables and manifests say it, in one line."""
+        """The decision and its reason on one line, as in tables and manifests."""
         said = KEPT if self.decision == "keep" else DROPPED
         return f"{said}: {' '.join(self.why.split())}" if self.why else said
 

@@ -1,4 +1,4 @@
-"""Contracts of what is made of texts: tokens, word counts, topics, age predictions."""
+"""Contracts of tables computed from texts: tokens, word counts, topics, age predictions."""
 
 import pyarrow as pa
 

@@ -291,7 +291,7 @@ class CellEventLog(SqlEventLogStorage):
     def get_latest_planned_materialization_info(
         self, asset_key: AssetKey, partition: str | None = None
     ) -> PlannedMaterializationInfo | None:
-        """Returns the newest run that was planned to materialize an asset, or one partition of it."""
+        """Returns the run id and event id of the newest plan to materialize an asset, or one partition of it."""
         if partition is None:
             return super().get_latest_planned_materialization_info(asset_key)
         query = sa.select(LOG.id, LOG.run_id).where(

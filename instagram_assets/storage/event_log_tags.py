@@ -67,7 +67,7 @@ def newest_versions(
 def tags_of_many(
     storage: SqlEventLogStorage, key: AssetKey, filter_tags: Mapping[str, str], event_id: int | None
 ) -> Iterator[dict[str, str]]:
-    """Yields the tags of each materialization without rows in the table of tags, if it has all of `filter_tags`."""
+    """Yields the tags of each materialization that has all of `filter_tags` and no rows in the table of tags."""
     query = sa.select(LOG.event).where(LOG.asset_key == key.to_string(), LOG.dagster_event_type == MADE.value, _OF_MANY)
     if event_id is not None:
         query = query.where(LOG.id == event_id)

@@ -73,7 +73,7 @@ def stamp(path: UPath, name: str) -> str:
 
 
 def is_current(path: UPath, name: str, stamp: str) -> bool:
-    """Whether a file of an asset still has this stamp."""
+    """Whether a file of an asset still has this stamp; false if it is missing or damaged."""
     try:
         if is_local(path):
             return _of_file(path, name) == stamp

@@ -20,7 +20,7 @@ def replace_folder(folder: Path, fill: Callable[[Path], object], is_ours: Callab
     whether this program wrote it; if there is any other file, StorageError is raised and nothing changes. The new
     folder replaces the old one by rename, after its last file is durable; `fill` makes its own files durable
     (`write_atomic`). After a kill the old or the new folder is complete, and the next call starts again. Concurrent
-    calls wait for each other. Raises StorageError when the disk refuses.
+    calls wait for each other. Raises StorageError on an I/O error.
     """
     try:
         with folder_lock(folder.parent):

@@ -224,7 +224,7 @@ def _was_kept_by_hand(row: _Row) -> bool:
 
 
 def _is_old_layout(rows: list[_Row] | None) -> bool:
-    """Whether a manifest is of the old layout, with the contact sheet in the folder and without hashes of our files."""
+    """Whether a manifest has the old layout: the contact sheet is in the folder, and rows have no `file_sha256`."""
     return bool(rows) and any(row["file"] for row in rows) and not any("file_sha256" in row for row in rows)
 
 

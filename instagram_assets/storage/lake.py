@@ -79,7 +79,7 @@ def read_batches(
     days: Days | None = None,
     columns: Sequence[str] | None = None,
 ) -> pa.RecordBatchReader:
-    """Like `read_table`, as a reader of record batches with one file in memory at a time."""
+    """Returns the same rows as `read_table`, as a reader of record batches with one file in memory at a time."""
     paths = files(root, name, accounts, days)
     batches = (batch for path in paths for batch in read_rows(path, name, days, columns).to_batches())
     return pa.RecordBatchReader.from_batches(_schema(name, columns), batches)

@@ -1,4 +1,4 @@
-"""The directory layout of the lake's files, and the lake's record of it in `_layout.json` with its first year.
+"""The directory layout of the lake, and the file `_layout.json` with the layout version and the lake's earliest year.
 
 <asset>/<account>/<yyyy-mm>.parquet     tables by account and day; rows sorted by day
 <asset>/<account>/part.parquet          tables by account, or by search

@@ -51,7 +51,7 @@ def change_object(path: UPath, change: Callable[[bytes | None], bytes]) -> None:
 
 
 def read_object(path: UPath) -> bytes:
-    """Returns all bytes of one version of an object. Raises FileNotFoundError, or StorageError as `change_object`."""
+    """Returns the bytes of an object. Raises FileNotFoundError, or StorageError if the store cannot be reached."""
     found = _get(path)
     if found is None:
         raise FileNotFoundError(str(path))

@@ -27,7 +27,7 @@ Fill = Callable[[Path], object]
 
 
 class Claim(NamedTuple):
-    """The record of a file that we wrote: its SHA-256 (several while it is replaced), and the source of its content."""
+    """The record of a file that we wrote: its SHA-256 (old and new while it is replaced), and what it was made from."""
 
     sha256: tuple[str, ...]
     source: str
@@ -99,7 +99,7 @@ def check_free(path: Path, source: Path, remedy: str) -> None:
 
 @contextmanager
 def owned_folder_lock(folder: Path) -> Generator[None]:
-    """Context manager: create the folder if needed and hold its lock. Raises StorageError when the disk refuses."""
+    """Context manager: create the folder if needed and hold its lock. Raises StorageError on an I/O error."""
     try:
         with locks.folder_lock(folder):
             yield

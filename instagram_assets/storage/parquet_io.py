@@ -44,7 +44,7 @@ class PartitionSelection(NamedTuple):
 class ParquetTables(dg.IOManager):
     """IO manager that stores every asset's table in the lake at `root`.
 
-    Not configurable: run config comes from whoever starts the run, and could name any path to write to.
+    It has no run config, since anybody who can start a run could set another path in it.
     """
 
     def __init__(self, root: UPath) -> None:

@@ -1,1 +1,1 @@
-"""The web app and the Dagster UI, and what keeps other sites' pages away from both."""
+"""The web app, and the server of the Dagster UI; both are protected from requests by other sites' pages (CSRF)."""

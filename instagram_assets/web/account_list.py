@@ -1,4 +1,4 @@
-"""The list of all known accounts and hashtags: those in the registry, the lake, and the collectors' request logs."""
+"""The list of all known accounts and hashtags: of the account registry, the lake, and the collectors' request logs."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -25,12 +25,12 @@ from instagram_assets.web.account_summaries import Followers, InLake, account_la
 from instagram_assets.web.dependencies import Services
 
 PATIENCE = 0.1
-"""Seconds that a list waits for counts; those that have not come are told to be on their way."""
+"""Seconds that a page waits for post counts; accounts whose count is not ready are shown as being counted."""
 LAST_POSTS = 12
 
 
 class Sort(StrEnum):
-    """The order of a list: the newest post first, the most followers first, or by name."""
+    """The sort order of the account list: newest post first, most followers first, or by name."""
 
     newest = "newest"
     followers = "followers"
@@ -39,9 +39,10 @@ class Sort(StrEnum):
 
 @dataclass(frozen=True)
 class Account:
-    """One account or hashtag (with its `#`), with everything known about it.
+    """One account or hashtag (with its `#`): its registry entry, data in the lake, and state at the collector sites.
 
-    `entry` and `turn` come from the registry, `sites` from the collectors; each is null or empty where unknown.
+    `entry` and `turn` (when it is due for collection) come from the registry and are None if it is not registered.
+    `sites` has its state at each collector site, empty if it was never collected.
     """
 
     name: str
@@ -53,12 +54,12 @@ class Account:
 
     @property
     def is_hashtag(self) -> bool:
-        """Whether it is a hashtag and no account."""
+        """Whether it is a hashtag, not an account."""
         return is_hashtag(self.name)
 
     @property
     def state(self) -> str:
-        """The account's most important state: a collector site's if it has a problem, else the registry's."""
+        """The most important state: erased, damaged, a problem at a collector site, else the registry's state."""
         if self.turn == "forgotten":
             return "forgotten"
         if self.lake.problem:
@@ -73,35 +74,35 @@ class Account:
 
     @property
     def reason(self) -> str:
-        """The reason for the state, as reported by the site or the lake."""
+        """Explanation of the state, as reported by the lake or a collector site; empty if there is none."""
         if self.lake.problem:
             return self.lake.problem
         return next((site.reason for site in self.sites if site.reason), "")
 
     @property
     def next_at(self) -> datetime | None:
-        """The earliest time of the next request about the account; null if that is now."""
+        """When the next request about the account is allowed at every site; None if it does not have to wait at any."""
         return max((site.next_at for site in self.sites if site.next_at), default=None)
 
     @property
     def refusals(self) -> int:
-        """Number of requests about it in the last seven days that failed at every site."""
+        """Number of failed requests about the account in the last seven days, summed over all collector sites."""
         return sum(site.refusals for site in self.sites)
 
     @property
     def requests_today(self) -> int:
-        """Number of requests about it today, at all sites."""
+        """Number of requests about the account today, summed over all collector sites."""
         return sum(site.requests_today for site in self.sites)
 
     @property
     def is_counting(self) -> bool:
-        """Whether the number of its posts is still being counted."""
+        """Whether the account's posts in the lake are still being counted in the background."""
         return self.lake.posts is None and not self.lake.problem
 
 
 @dataclass(frozen=True)
 class Listing:
-    """A page of accounts. `problems` are read errors of the registry or request logs, whose data is then missing."""
+    """A page of accounts; `problems` are read errors of the registry or the request logs, whose data is missing."""
 
     accounts: list[Account]
     total: int
@@ -113,13 +114,13 @@ class Listing:
 
     @property
     def is_counting(self) -> bool:
-        """Whether the posts of any of them are still being counted."""
+        """Whether the posts of any account on the page are still being counted."""
         return any(account.is_counting for account in self.accounts)
 
 
 @dataclass(frozen=True)
 class Detail:
-    """One account with its followers over time and its newest posts."""
+    """One account with its follower counts over time and its newest posts."""
 
     account: Account
     followers: list[Followers]
@@ -131,7 +132,7 @@ class Detail:
 def list_accounts(
     services: Services, query: str = "", sort: Sort = Sort.newest, page: int = 1, size: int = 50
 ) -> Listing:
-    """A page of the accounts whose name contains `query`; a page number beyond the end gives the last page."""
+    """Returns a page of the accounts whose name contains `query`; for a page number beyond the end, the last page."""
     settings, known = services.settings, _Known(services.settings)
     text = query.strip().casefold().removeprefix("@")
     in_lake = account_lake(settings).accounts(PATIENCE)
@@ -147,12 +148,12 @@ def list_accounts(
 
 
 def find_account(services: Services, name: str) -> Account:
-    """One account, by its name in the lake's form. Raises NotFoundError if it is unknown."""
+    """Returns an account or hashtag by its name; ignores case and a leading @. Raises NotFoundError."""
     return _find(_Known(services.settings), name)
 
 
 def is_known(services: Services, name: str) -> bool:
-    """Whether an account or hashtag is known, so that it has a page."""
+    """Whether an account or hashtag is in the registry, the request logs or the lake, and so has a page."""
     try:
         return bool(find_account(services, name))
     except NotFoundError:
@@ -160,7 +161,10 @@ def is_known(services: Services, name: str) -> bool:
 
 
 def account_detail(services: Services, name: str) -> Detail:
-    """One account with followers and newest posts. Raises NotFoundError; reports damaged files in `problem`."""
+    """Returns one account with its follower counts and newest posts.
+
+    Raises NotFoundError if it is unknown. For damaged files, `problem` has the error, and their data is missing.
+    """
     known = _Known(services.settings)
     account, problem = _find(known, name), ""
     followers: list[Followers] = []
@@ -219,7 +223,7 @@ class _Known:
 
 _NOT_THERE = InLake(posts=0)
 _LONGEST_NAME = 150
-"""In signs: a file system takes 255 bytes, and no account or hashtag comes near."""
+"""In characters: file names have at most 255 bytes, and no account or hashtag is nearly that long."""
 _LONG_AGO = date.min
 
 

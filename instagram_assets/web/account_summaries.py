@@ -1,8 +1,8 @@
-"""What the lake has of each account: newest day, number of posts and newest number of followers, cached from the files.
+"""Summaries of each account's data in the lake: newest day, number of posts, and newest follower count; cached.
 
-Lake files are replaced by renaming, so the modification time of an account's folder says whether a cached value is
-still valid. Post counts are read from one Parquet footer per month, in a background thread; until then they are marked
-as being counted.
+Lake files are replaced by renaming, which changes the mtime of the account's folder; a cached value is valid as long as
+that mtime is unchanged. Posts are counted from one Parquet footer per month, in a background thread; until then the
+account is marked as being counted.
 """
 
 import os
@@ -30,13 +30,13 @@ _POSTS_OF = (POSTS, "raw_posts", "raw_reels")
 _TABLES = (*_POSTS_OF, PROFILES)
 """The tables whose accounts are listed."""
 _SETTLED_SECONDS = 2.0
-"""A folder that changed just now may change again within one tick of the file system's clock."""
+"""Age below which an mtime is not trusted: a second change within one tick of the file system's clock keeps it."""
 _OBJECTS_SECONDS = 300.0
-"""Object stores tell no time of a folder: what was read there holds so long."""
+"""How long values from an object store are cached, since its folders have no mtimes."""
 
 
 class Followers(NamedTuple):
-    """The number of followers of a profile and when it was observed."""
+    """A follower count of an account, and when it was observed."""
 
     at: datetime
     number: int
@@ -44,7 +44,7 @@ class Followers(NamedTuple):
 
 @dataclass(frozen=True)
 class InLake:
-    """Statistics of one account in the lake: `posts` is null while being counted, `problem` names a damaged file."""
+    """Summary of one account in the lake; `posts` is None while they are counted, `problem` is a file error."""
 
     newest_day: date | None = None
     posts: int | None = None
@@ -53,7 +53,7 @@ class InLake:
 
 
 class AccountLake:
-    """Cached statistics of all accounts of one lake; thread-safe."""
+    """Cached summaries of all accounts of one lake. Thread-safe."""
 
     def __init__(self, root: UPath) -> None:
         self._root = root
@@ -63,7 +63,10 @@ class AccountLake:
         self._starting = threading.Lock()
 
     def accounts(self, patience: float) -> dict[str, InLake]:
-        """All accounts and hashtags with files in the lake; waits at most `patience` seconds for their counts."""
+        """Returns the summaries of all accounts and hashtags with files in the lake, by name.
+
+        Counts the posts of new and changed accounts in the background, and waits at most `patience` seconds for that.
+        """
         folders = {table: names_in(self._root / table, hidden=False) for table in _TABLES}
         names = {value_of(folder) for found in folders.values() for folder in found}
         self._drop_all_but(folders)
@@ -71,11 +74,11 @@ class AccountLake:
         return {name: self._in_lake(folder_name(name), folders) for name in names}
 
     def has(self, name: str) -> bool:
-        """Whether the lake has a file of an account."""
+        """Whether the lake has any file of an account or hashtag."""
         return any(names_in(self._root / table / folder_name(name), hidden=False) for table in _TABLES)
 
     def account(self, name: str) -> InLake:
-        """The statistics of one account, with its posts counted."""
+        """Returns the summary of one account, after counting its posts if necessary."""
         folder = folder_name(name)
         folders = {table: {folder} for table in _TABLES if names_in(self._root / table / folder, hidden=False)}
         for table, read in ((POSTS, _posts), (PROFILES, _followers)):
@@ -84,7 +87,7 @@ class AccountLake:
         return self._in_lake(folder, folders)
 
     def _in_lake(self, folder: str, folders: Mapping[str, set[str]]) -> InLake:
-        """The statistics cached so far; the newest day takes one footer and is read at once."""
+        """Returns the summary from cached values; only the newest day is read from the lake if it is not cached."""
         there = [table for table in _POSTS_OF if folder in folders.get(table, ())]
         days = [self._remembered(f"{table}:day", folder, _newest_day) for table in there]
         posts = self._known_of(POSTS, folder) if POSTS in there else 0
@@ -98,7 +101,10 @@ class AccountLake:
         )
 
     def _count(self, of_posts: Iterable[str], of_profiles: Iterable[str]) -> Future[None]:
-        """Count in a background thread what is not cached yet."""
+        """Starts counting posts and reading follower counts in a background thread, unless that is already running.
+
+        `of_posts` and `of_profiles` are the account folders of these tables; cached values are not read again.
+        """
         with self._starting:
             if self._counting is None or self._counting.done():
                 self._counting = self._worker.submit(self._count_all, sorted(of_posts), sorted(of_profiles))
@@ -111,7 +117,10 @@ class AccountLake:
             self._remembered(POSTS, folder, _posts)
 
     def _remembered(self, table: str, folder: str, read: Callable[[UPath, str], object]) -> object:
-        """The value read from a folder, cached until the folder changes; for a damaged file an error that names it."""
+        """Returns a value read from an account's folder of a table, cached until the folder changes.
+
+        For a damaged file, returns the DamagedError instead of raising it.
+        """
         name = table.partition(":")[0]
         path = self._root / name / folder
         stamp, key = self._stamp(path), (table, folder)
@@ -139,25 +148,25 @@ class AccountLake:
             return 0.0
 
     def _drop_all_but(self, folders: Mapping[str, set[str]]) -> None:
-        """Drop the cached values of folders that no longer exist: their accounts may have been erased."""
+        """Drop the cached values of account folders that no longer exist, since their accounts may have been erased."""
         for key in [key for key in list(self._known) if key[1] not in folders[key[0].partition(":")[0]]]:
             self._known.pop(key, None)
 
 
 def account_lake(settings: Settings) -> AccountLake:
-    """The account statistics of the configured lake, with their cache."""
+    """Returns the account summaries of the configured lake; all callers share their cache."""
     root = lake_root(settings)
     return _of(str(root), root)
 
 
 def followers_over_time(settings: Settings, name: str) -> list[Followers]:
-    """All observed follower counts of an account, oldest first. Raises StorageError for a damaged file."""
+    """Returns all observed follower counts of an account, oldest first. Raises StorageError for a damaged file."""
     folder = lake_root(settings) / PROFILES / folder_name(name)
     return sorted(_observed(folder, PROFILES))
 
 
 def last_posts(settings: Settings, name: str, most: int) -> list[dict[str, object]]:
-    """The newest posts of an account, newest first, as rows for a page. Raises StorageError for a damaged file."""
+    """Returns the newest `most` posts of an account as rows, newest first. Raises StorageError for a damaged file."""
     columns = ("post_id", "shortcode", "kind", "owner", "taken_at", "caption", "likes", "likes_hidden", "comments")
     folder = lake_root(settings) / POSTS / folder_name(name)
     rows: list[dict[str, object]] = []
@@ -195,7 +204,7 @@ def _observed(folder: UPath, table: str) -> Iterator[Followers]:
 
 
 def _newest_day(folder: UPath, table: str) -> date | None:
-    """The newest day of a table of an account, from the statistics in the footer of its last month."""
+    """Returns the newest day of an account in a table, from the last month's Parquet footer; None without files."""
     import pyarrow.parquet as pq
 
     file = max(_tables(folder), default=None)

@@ -1,4 +1,4 @@
-"""Data of the age model page: the model's settings and metrics, statistics over accounts, the model card as HTML."""
+"""Data of the age model page: the model's settings and metrics, predictions over all accounts, and the model card."""
 
 import re
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 AgeModelState = Literal["off", "untrained", "problem", "not_judged", "ready"]
-"""`off`: switched off or without a purpose; `not_judged`: converted from an old file, which brings no measures."""
+"""`off`: switched off or without a purpose; `not_judged`: converted from an old model file without metrics."""
 
 _EVALUATIONS = TypeAdapter(dict[Literal["model", "tfidf", "majority"], Evaluation])
 _DATA = TypeAdapter(
@@ -35,12 +35,13 @@ _DATA = TypeAdapter(
 
 @dataclass(frozen=True)
 class Audience:
-    """What the predictions say of all accounts together, never of one.
+    """Age predictions aggregated over all accounts of the lake, never of a single account.
 
-    Of `accounts`, `labelled` got a label and `abstained` none; `by_others` were asked of another model and do not
-    count. `share` is that at or above the cut-off, corrected by the model's errors, from `low` to `high`, if what the
-    interval `assumes` is so; null where it cannot be told: `too_few` is then true where a group is too small to hide
-    in, else `note` says why. `warnings` say what sets the accounts apart from the test users.
+    Of `accounts`, the model labelled `labelled` and abstained for `abstained`; predictions by other models
+    (`by_others`) are not counted. `share` is the estimated share of accounts at or above the age cut-off, corrected for
+    the model's error rates, with the interval from `low` to `high`, which is valid under the assumption in `assumes`.
+    `share` is null if it cannot be estimated: `too_few` is true if the group is too small to be published, else `note`
+    has the reason. `warnings` say in what respects the accounts differ from the test users.
     """
 
     accounts: int
@@ -58,7 +59,7 @@ class Audience:
 
 @dataclass(frozen=True)
 class AgeFacts:
-    """The age model as people are to know it; of one that is `off` nothing else is there."""
+    """What the web app shows about the age model; if it is `off`, only its state."""
 
     state: AgeModelState
     warning: str = NOT_FOR_PERSONS
@@ -77,7 +78,7 @@ class AgeFacts:
 
 
 def read_age_facts(settings: Settings) -> AgeFacts:
-    """Read the configured age model; a damaged, foreign or missing one is reported in `problem`, never raised."""
+    """Reads the data of the configured age model; a damaged or missing model is reported in `problem`, not raised."""
     from instagram_assets.age.model_files import CARD, find_age_model
     from instagram_assets.age.pipeline import model_folder
 
@@ -109,9 +110,9 @@ def read_age_facts(settings: Settings) -> AgeFacts:
 
 
 def read_audience(settings: Settings, folder: Path, model: str, config: AgeConfig) -> Audience | None:
-    """The model's predictions aggregated over all accounts of the lake; null where it has made none.
+    """Returns the model's predictions aggregated over all accounts of the lake; None if there are no predictions.
 
-    Raises StorageError for a damaged table.
+    `folder` is the model's folder, `model` its label. Raises StorageError for a damaged table.
     """
     table = read_table(lake_root(settings), "age_predictions", columns=["abstained", "model", *COLUMNS])
     own = table.filter(pa.array([each == model for each in table["model"].to_pylist()], pa.bool_()))
@@ -131,7 +132,10 @@ def read_audience(settings: Settings, folder: Path, model: str, config: AgeConfi
 
 
 def _judged(folder: Path) -> dict[str, Any]:
-    """The metrics on the test users and the training data's statistics. Raises ModelError where they cannot be read."""
+    """Returns the metrics on the test users and the statistics of the training data, from the model's folder.
+
+    Raises ModelError if the file is missing or damaged.
+    """
     import json
 
     from instagram_assets.age.artifacts import METRICS
@@ -171,10 +175,10 @@ _DEEPEST = 6
 
 
 def markdown_html(text: str, below: int, wide: str) -> Markup:
-    """Markdown as HTML, with headings shifted below level `below`; wide tables become regions labelled `wide`.
+    """Renders Markdown as HTML, with headings shifted below level `below` and tables in regions labelled `wide`.
 
-    Whatever is HTML in it is shown as it is written. Pictures that stand alone are left out: they lie beside the file,
-    where no page finds them.
+    HTML in the Markdown is escaped. Images in a line of their own are left out, since the web app does not serve their
+    files.
 
     >>> str(rendered("# A <b>\\n\\n`c`", 2, "table"))
     '<h3>A &lt;b&gt;</h3>\\n<p><code>c</code></p>\\n'

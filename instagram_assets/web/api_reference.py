@@ -1,4 +1,4 @@
-"""The OpenAPI document of the REST API, and the data of its documentation page: operations, fields and responses."""
+"""The OpenAPI document of the REST API, and the data of its documentation page: operations, parameters, responses."""
 
 import json
 import re
@@ -27,7 +27,7 @@ _LIMITS = (
 
 @dataclass(frozen=True)
 class Field:
-    """A parameter of an operation, or a field of a body; `schema` names the object type that has the details."""
+    """A parameter of an operation or a field of a body; `schema` is the object type that describes its own fields."""
 
     name: str
     kind: str
@@ -40,7 +40,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Answer:
-    """A response of an operation; `schema` names the object type of its fields, `kind` is its JSON type."""
+    """A response of an operation; `kind` is its JSON type, and `schema` the name of the object type with its fields."""
 
     status: str
     kind: str
@@ -50,7 +50,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Operation:
-    """A method of a path: what it does, its parameters, body and responses, and an example shell command."""
+    """One HTTP method of a path: its description, parameters, body and responses, and an example shell command."""
 
     method: str
     path: str
@@ -62,7 +62,7 @@ class Operation:
 
     @property
     def anchor(self) -> str:
-        """The fragment of the page's URL that links to it."""
+        """The fragment identifier of the operation on the documentation page."""
         return re.sub(r"[^a-z0-9]+", "-", f"{self.method} {self.path}".lower()).strip("-")
 
 
@@ -77,16 +77,17 @@ class Table:
 
 @dataclass(frozen=True)
 class Reference:
-    """All operations by group, and the object types that they use."""
+    """The whole API reference: the operations by group, and the object types that they use."""
 
     groups: Mapping[str, Sequence[Operation]]
     tables: Sequence[Table]
 
 
 def reference_of(document: Schema, address: str, *, token_variable: str = "") -> Reference:
-    """The API reference for a page, from an OpenAPI document; example commands call the server at `address`.
+    """Returns the data of the documentation page for an OpenAPI document; examples call the server at `address`.
 
-    `token_variable` is the environment variable of the token that they send, empty where none is required.
+    `token_variable` is the name of the environment variable with the access token that the commands send; empty if no
+    token is required.
     """
     groups: dict[str, list[Operation]] = {}
     schemas: Schema = document.get("components", {}).get("schemas", {})
@@ -128,7 +129,7 @@ def _command(
     *,
     token_variable: str,
 ) -> str:
-    """An example shell command (curl) for an operation."""
+    """Returns an example shell command (curl) that calls an operation."""
     words = ["curl"]
     if token_variable:
         words += ["-H", f'"Authorization: Bearer ${token_variable}"']
@@ -147,7 +148,7 @@ def _command(
 
 
 def _example(schema: Schema, schemas: Schema) -> Any:
-    """A minimal example value of a schema: of an object its required fields, or else the first one."""
+    """Returns a minimal example value for a JSON schema; for an object, its required fields or its first field."""
     schema = _resolved(schema, schemas)
     for key in ("examples", "enum"):
         if schema.get(key):
@@ -191,7 +192,7 @@ def _field(name: str, schema: Schema, schemas: Schema, location: str, *, is_requ
 
 
 def _kind(schema: Schema, schemas: Schema) -> tuple[str, str]:
-    """A type in JSON terms with its limits, and the name of the object type that it is or contains."""
+    """Returns the JSON type of a schema with its limits as text, and the name of the object type in it."""
     if reference := schema.get("$ref"):
         name = str(reference).rpartition("/")[2]
         found = schemas.get(name, {})
@@ -220,7 +221,7 @@ def _resolved(schema: Schema, schemas: Schema) -> Schema:
 
 
 def _filled(path: str) -> str:
-    """A path with its parameters in capitals, as commands of this package show placeholders."""
+    """Returns a path with its parameters in capitals, the placeholder style of this package's commands."""
     return re.sub(r"\{(\w+)(?::\w+)?\}", lambda match: quote(match[1].upper()), path)
 
 
@@ -235,7 +236,7 @@ _PROBLEM = {"application/json": {"schema": {"$ref": "#/components/schemas/Proble
 
 
 def document_api(app: FastAPI) -> None:
-    """Replace the application's OpenAPI document by ours, which is built on first use."""
+    """Replace the application's OpenAPI document by one with our changes, which is built on first use."""
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -246,7 +247,7 @@ def document_api(app: FastAPI) -> None:
 
 
 def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Method, path and description of each operation, in the order of the document."""
+    """Yields HTTP method, path and description of each operation, in the order of the OpenAPI document."""
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             yield method.upper(), path, operation

@@ -38,7 +38,7 @@ _PAGES = (start, morning, gallery, posts, insights, collect, history, accounts, 
 
 
 def create_app(services: Services, access: Access | None = None) -> FastAPI:
-    """Create the application, without the guard around it; without `access` no token is required."""
+    """Creates the FastAPI application without the CSRF guard; without `access` no token is required."""
     access = access or Access()
     app = FastAPI(title="instagram_assets", version=__version__, docs_url=None, redoc_url=None)
     app.state.services, app.state.access = services, access
@@ -59,7 +59,10 @@ def create_app(services: Services, access: Access | None = None) -> FastAPI:
 
 
 def protected_app(listener: socket.socket, services: Services, names: Iterable[str] = ()) -> ASGIApp:
-    """The complete web app for a socket: with its guard, its headers, and the access token if required."""
+    """Returns the complete web app for a listening socket: with CSRF guard, security headers, and login if required.
+
+    `names` are additional host names of the server, as in `csrf_guard.local_names`.
+    """
     host, port = listener.getsockname()[:2]
     others = tuple(names)
     access = access_for(host, port, is_named=bool(others), variable=services.settings.web.token_variable)

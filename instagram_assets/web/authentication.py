@@ -1,8 +1,8 @@
-"""Authentication of the web app: the access token required beyond this machine, and the CSRF token of its pages.
+"""Authentication of the web app: an access token for clients on other machines, and CSRF tokens for its own pages.
 
-Programs send the access token (`Authorization: Bearer`). A browser gets a session cookie with its expiry time, signed
-with a key that is generated at each start: expired or ended sessions cannot be revived, and the cookie does not contain
-the token.
+Programs send the access token in a header (`Authorization: Bearer`). Browsers get a session cookie that contains its
+expiry time and is signed with a key generated at each start, so that expired or ended sessions cannot be reused. The
+cookie does not contain the access token.
 """
 
 import hashlib
@@ -23,14 +23,14 @@ CSRF_HEADER = "x-csrf-token"
 SESSION_SECONDS = 7 * 24 * 3_600
 LEAST_TOKEN = 16
 PAGE_TOKEN, SESSION = "instagram_assets.page_token", "instagram_assets.session"
-"""Where the scope of a request has the token of its pages, and its session: nothing where there is none."""
+"""Keys of the ASGI scope under which the CSRF token and the session are stored; the latter is "" without a session."""
 _TRIES, _TRIES_SECONDS = 10, 60.0
 _REMEMBERED = 10_000
 _WHAT, _REMEDY = "the web app's token", "Make one: openssl rand -hex 32."
 
 
 class TooManyTriesError(Exception):
-    """Too many wrong tokens from one client; the next one is checked after `seconds`."""
+    """A client sent too many wrong tokens; further ones are only checked after `seconds`."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__()
@@ -38,9 +38,10 @@ class TooManyTriesError(Exception):
 
 
 class Access:
-    """What requests must prove: the access token if configured, else only that changes come from our own pages.
+    """Checks access tokens, sessions and CSRF tokens. Without a configured access token, only CSRF tokens are required.
 
-    `clock` gives Unix timestamps. `port` is part of the cookie's name, since the ports of a host share cookies.
+    `clock` returns Unix timestamps. `port` is part of the cookie's name, since cookies are shared by all ports of a
+    host.
     """
 
     def __init__(self, token: str = "", port: int = 0, clock: Callable[[], float] = time.time) -> None:
@@ -58,7 +59,10 @@ class Access:
         return bool(self._token)
 
     def is_token(self, token: str, client: str) -> bool:
-        """Whether the token is right. Raises TooManyTriesError after too many recent wrong ones from this client."""
+        """Whether this is the access token. Raises TooManyTriesError after too many wrong tokens from this client.
+
+        `client` is the client's IP address.
+        """
         now, network = self._clock(), _network_of(client)
         wrong = self._wrong.setdefault(network, deque(maxlen=_TRIES))
         self._wrong.move_to_end(network)
@@ -72,37 +76,38 @@ class Access:
         return False
 
     def new_session(self) -> str:
-        """The cookie value of a new session, for a client that has given the token."""
+        """Returns the cookie value of a new session; call it only for clients that sent the access token."""
         claim = f"{int(self._clock()) + SESSION_SECONDS}.{secrets.token_urlsafe(16)}"
         return f"{claim}.{_signed(self._session_key, claim)}"
 
     def session(self, cookie: str) -> str:
-        """The cookie's value if its signature is valid and it has not expired; else an empty string."""
+        """Returns the cookie value if it is a valid session: signed by this server, not expired, not ended; else ""."""
         claim, _, signature = cookie.rpartition(".")
         if not _same(_signed(self._session_key, claim), signature) or cookie in self._ended:
             return ""
         return cookie if int(claim.partition(".")[0]) > self._clock() else ""
 
     def end_session(self, cookie: str) -> None:
-        """End a session: its cookie is no longer accepted, even from a copy."""
+        """End a session: its cookie, and any copy of it, is no longer accepted."""
         if self.session(cookie):
             now = self._clock()
             self._ended = {ended: until for ended, until in self._ended.items() if until > now}
             self._ended[cookie] = int(cookie.partition(".")[0])
 
     def page_token(self, session: str) -> str:
-        """The CSRF token of a session, which its pages send with every request that changes something."""
+        """Returns the CSRF token of a session, which pages send with every request that changes something."""
         return _signed(self._page_key, session)
 
     def is_page_token(self, token: str, session: str) -> bool:
-        """Whether the given value is the CSRF token of this session; restarting the server invalidates it."""
+        """Whether `token` is the CSRF token of this session; tokens become invalid when the server restarts."""
         return _same(self.page_token(session), token)
 
 
 def access_for(host: str, port: int, *, is_named: bool, variable: str) -> Access:
-    """Access rules of a server: a token is required when others can reach it, it has a name, or a token is set.
+    """Returns the access rules of a server.
 
-    Raises SettingsError when a required token is missing from the environment variable, or is easy to guess.
+    A token is required if other machines can reach the server, if it has a host name (`is_named`), or if the
+    environment variable `variable` is set. Raises SettingsError if a required token is not set or too short.
     """
     if is_loopback(host) and not is_named and not os.environ.get(variable):
         return Access(port=port)
@@ -113,17 +118,20 @@ def access_for(host: str, port: int, *, is_named: bool, variable: str) -> Access
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is a loopback address, reachable from this machine only."""
+    """Whether an IP address is a loopback address, which only this machine can reach."""
     return ipaddress.ip_address(host).is_loopback
 
 
 def csrf_token(request: Request) -> str:
-    """The CSRF token of the request's session."""
+    """Returns the CSRF token of the request's session; empty if there is none."""
     return request.scope.get(PAGE_TOKEN, "")
 
 
 def _network_of(client: str) -> str:
-    """The client's network, for rate limits: the first 64 bits of an IPv6 address, since one client has the rest."""
+    """Returns the client's network for rate limits: the first 64 bits of an IPv6 address, else the address.
+
+    A client usually has a whole /64 network of IPv6 addresses.
+    """
     try:
         address = ipaddress.ip_address(client)
     except ValueError:
@@ -140,5 +148,5 @@ def _signed(key: bytes, text: str) -> str:
 
 
 def _same(right: str, token: str) -> bool:
-    """Compare two secrets in constant time, as bytes: texts with non-ASCII characters cannot be compared so."""
+    """Whether two secrets are equal, compared in constant time; as bytes, since `hmac` rejects non-ASCII text."""
     return hmac.compare_digest(right.encode(), token.encode("utf-8", "replace"))

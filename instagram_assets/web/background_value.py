@@ -1,4 +1,4 @@
-"""A cached value that takes long to compute: computed in a thread, once for all callers, and kept for a while."""
+"""A cached value that takes long to compute: computed in a background thread, once for all callers."""
 
 import threading
 import time
@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 _T = TypeVar("_T")
 
-# Computing takes at most a tenth of the time, however slow it is.
+# Computing takes at most a tenth of the server's time, however slow it is.
 _TIMES_AS_LONG = 10
 
 
@@ -20,7 +20,7 @@ class _Found(Generic[_T]):
 
 
 class BackgroundValue(Generic[_T]):
-    """The result of `find`, cached for some seconds, and at least ten times as long as computing it took."""
+    """The cached result of `find`; stale after `seconds`, or after ten times its computation time if that is more."""
 
     def __init__(self, find: Callable[[], _T], seconds: float) -> None:
         self._find, self._seconds = find, seconds
@@ -34,9 +34,10 @@ class BackgroundValue(Generic[_T]):
         return self._is_finding
 
     def newest(self, patience: float = 0.0) -> _T | None:
-        """The last value at once, however old; null where the first one is not ready after `patience` seconds.
+        """Returns the last computed value, even if stale; None if there is none yet after `patience` seconds.
 
-        Starts computing a newer one if it is stale. Raises what `find` raised the last time.
+        Starts computing a newer value in the background if the last one is stale. Raises what the last computation
+        raised.
         """
         with self._changed:
             self._begin()
@@ -44,7 +45,7 @@ class BackgroundValue(Generic[_T]):
             return _value(self._found) if self._found else None
 
     def wait(self) -> _T:
-        """A fresh value, waiting for it. Raises what `find` raises."""
+        """Returns a fresh value, and waits for its computation if necessary. Raises what the computation raises."""
         with self._changed:
             self._begin()
             self._changed.wait_for(lambda: not self._is_finding)

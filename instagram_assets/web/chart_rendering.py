@@ -1,4 +1,4 @@
-"""Chart data for pages: formatted table cells, and the JSON that the chart script draws."""
+"""Formats chart data for pages: table cells as text, word clouds, and the JSON that the chart script draws."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,17 +23,17 @@ _VALUES: Mapping[str, Callable[[Any], str]] = {
     "name": lambda value: f"insights.names.{value}",
 }
 _TIMES = ("ratio",)
-"""Columns that say how many times as much as usual."""
+"""Columns whose values are ratios to the usual engagement, shown as ×1.5."""
 _REASON = "reason"
-"""Why a post is called viral."""
+"""Column with the reason of a virality label."""
 _SIZES = 8
 MOST_TABLE_ROWS = 120
-"""Rows of the table on the page; the CSV has all."""
+"""Maximum number of rows of the table below a chart; the CSV file has all rows."""
 
 
 @dataclass(frozen=True)
 class TableCell:
-    """The text of one table cell; numbers are aligned to the right."""
+    """The text of one table cell; `is_number` cells are aligned to the right."""
 
     text: str
     is_number: bool
@@ -41,24 +41,24 @@ class TableCell:
 
 @dataclass(frozen=True)
 class TableRow:
-    """A row of the table below a chart, with the URL of its posts."""
+    """A row of the table below a chart; `link` is the URL of its posts, None if it has none."""
 
     cells: list[TableCell]
     link: str | None
 
 
 def column_name(words: Words, name: str) -> str:
-    """The title of a column."""
+    """Returns the translated title of a chart's column."""
     return words.known(f"insights.columns.{name}", otherwise=name)
 
 
 def table_columns(answer: ChartData) -> list[str]:
-    """The column names of the table on the page."""
+    """Returns the names of a chart's columns that the table below it shows."""
     return [name for name in answer.columns if name not in answer.chart.hidden]
 
 
 def table_rows(answer: ChartData, words: Words, zone: ZoneInfo) -> list[TableRow]:
-    """The rows of the table on the page, at most MOST_LINES."""
+    """Returns the rows of the table below a chart, at most MOST_TABLE_ROWS; times are in the time zone `zone`."""
     positions = [(position, name) for position, name in enumerate(answer.columns) if name not in answer.chart.hidden]
     return [
         TableRow([_cell(answer, name, row[position], words, zone) for position, name in positions], link)
@@ -67,7 +67,7 @@ def table_rows(answer: ChartData, words: Words, zone: ZoneInfo) -> list[TableRow
 
 
 def script_data(answer: ChartData, words: Words) -> dict[str, Any]:
-    """The input of static/charts.js: numbers, axis titles, and translations of values."""
+    """Returns the input of static/charts.js: the chart's rows, column titles, and translations of its values."""
     kinds = {name: _values_of(answer, name, words) for name in answer.columns if name in _VALUES}
     content, columns = chart_json(answer), table_columns(answer)
     positions = [answer.columns.index(name) for name in columns]
@@ -94,7 +94,7 @@ def script_data(answer: ChartData, words: Words) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class CloudWord:
-    """A word of a word cloud: its size, 1 to 8, and the URL of its posts."""
+    """A word of a word cloud: font size from 1 to 8, formatted count, and the URL of its posts."""
 
     text: str
     size: int
@@ -103,7 +103,7 @@ class CloudWord:
 
 
 def cloud_of(answer: ChartData) -> list[CloudWord]:
-    """The words of a word cloud, alphabetically; size grows with the square root of the count."""
+    """Returns the words of a word cloud alphabetically; font sizes grow with the square root of the count."""
     x, y = answer.columns.index(answer.chart.x), answer.columns.index(answer.chart.y)
     largest = max((row[y] for row in answer.rows), default=1) or 1
     found = [
@@ -114,7 +114,7 @@ def cloud_of(answer: ChartData) -> list[CloudWord]:
 
 
 def has_few(answer: ChartData) -> bool:
-    """Whether a row has too few posts to be reliable."""
+    """Whether any row is marked `few`: based on too few posts to be reliable."""
     if "few" not in answer.columns:
         return False
     position = answer.columns.index("few")
@@ -152,7 +152,7 @@ def _cell(answer: ChartData, name: str, value: Any, words: Words, zone: ZoneInfo
 
 
 def _number(value: float, *, is_percent: bool) -> str:
-    """A formatted number: `1,234`, `0.0123` with three significant digits, `12.3 %`."""
+    """Formats a number: `1,234`, `0.0123` (three significant digits), or `12.3 %`."""
     if is_percent:
         return f"{value:.1%}"
     if isinstance(value, int) or float(value).is_integer():

@@ -1,4 +1,4 @@
-"""The collection methods that the web app offers, the requests that start them, and why one is unavailable."""
+"""The collection methods that the web app offers, the API requests that start them, and why one is unavailable."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ _GRAPH_USER = "INSTAGRAM_ASSETS_GRAPH_API__USER_ID"
 
 
 class CollectForm(StrEnum):
-    """The forms of the page for starting a collection, each a tab."""
+    """The forms of the collection page, each a tab."""
 
     search = "search"
     apify = "apify"
@@ -30,10 +30,10 @@ class CollectForm(StrEnum):
 
 @dataclass(frozen=True)
 class RefreshMethod:
-    """A method to collect one account or hashtag again: the request of the REST API, or why it is unavailable.
+    """A method to collect one account or hashtag again: the API request that starts it, or why it is unavailable.
 
-    `missing` names the setting or environment variable that has to be set first; `refused` is the message where
-    something else prevents it. A method is ready when both are empty.
+    `address` and `body` are the request. `missing` is the setting or environment variable that has to be set first;
+    `refused` is the error message if something else prevents the method. It is ready if both are empty.
     """
 
     name: MethodName
@@ -44,15 +44,16 @@ class RefreshMethod:
 
     @property
     def is_ready(self) -> bool:
-        """Whether it can be started now."""
+        """Whether the method can be started now."""
         return not (self.missing or self.refused)
 
 
 @dataclass(frozen=True)
 class ApifyInput:
-    """An input file of an actor; `problem` says why the file cannot be used.
+    """An input file for an Apify actor; `problem` is the reason why the file cannot be used, empty if it can.
 
-    `whom` is the kind of names it accepts: `accounts`, `hashtags`, `pages`, or empty if the file contains all names.
+    `whom` says which names a user can give: `accounts`, `hashtags`, `pages`; empty if the file already contains all
+    names.
     """
 
     name: str
@@ -62,7 +63,10 @@ class ApifyInput:
 
 
 def method_problem(settings: Settings, method: MethodName, accounts: Sequence[str] = ()) -> str:
-    """The setting that is missing for a method, for these accounts where some are named; empty when nothing is."""
+    """Returns the error message if a method cannot be used, for example because a setting is missing; else "".
+
+    Some methods need a permission for each of `accounts`.
+    """
     match method:
         case "graph_api":
             return _message(lambda: check_graph_api_settings(settings.graph_api))
@@ -73,7 +77,10 @@ def method_problem(settings: Settings, method: MethodName, accounts: Sequence[st
 
 
 def refresh_methods(settings: Settings, name: str) -> list[RefreshMethod]:
-    """All methods for an account or hashtag, the official API first; Instagram's site supports accounts only."""
+    """Returns all methods that can collect an account or hashtag, the official API first.
+
+    Instagram's website is left out for hashtags, since it only supports accounts.
+    """
     scraped = {"name": "hashtags" if is_hashtag(name) else "posts", "names": [name.removeprefix("#")], "again": True}
     requests: dict[MethodName, tuple[str, dict[str, Any]]] = {
         "graph_api": ("/api/collect", {"names": [name], "site": GRAPH_API, "again": True}),
@@ -86,7 +93,7 @@ def refresh_methods(settings: Settings, name: str) -> list[RefreshMethod]:
 
 
 def apify_inputs(options: ApifySettings) -> list[ApifyInput]:
-    """All Apify input files by name: those of the configured folder, or else the package's examples."""
+    """Returns all Apify input files by name, from the configured folder or else the package's examples."""
     folder = Path(options.inputs_dir).expanduser().absolute() if options.inputs_dir else EXAMPLES_FOLDER
     return [_apify_input(path.stem, options.inputs_dir) for path in sorted(folder.glob("*.json"))]
 

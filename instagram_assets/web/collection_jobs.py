@@ -1,4 +1,4 @@
-"""Collection jobs for the history pages: Dagster runs that collect something, with state, counts and folder."""
+"""Collection jobs for the history pages: Dagster runs that collect data, with their state, counts and image folder."""
 
 import asyncio
 import re
@@ -43,12 +43,12 @@ _LONGEST_ERROR = 300
 _LONGEST_TAG = 1_000
 _LONGEST_NUMBER = 9
 _PARENT = "dagster/parent_run_id"
-"""The tag of Dagster's on a run that is made again."""
+"""Dagster's tag on a re-executed run."""
 _RUN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class State(StrEnum):
-    """How far a job is."""
+    """The state of a collection job."""
 
     queued = "queued"
     running = "running"
@@ -58,7 +58,7 @@ class State(StrEnum):
 
 
 class Kind(StrEnum):
-    """What collects: an image search, an actor of Apify, or our own collector."""
+    """How a job collects: by image search, by an Apify actor, or by our own collector."""
 
     search = "search"
     apify = "apify"
@@ -66,7 +66,7 @@ class Kind(StrEnum):
 
 
 _KINDS = {"search": Kind.search, "scrape": Kind.apify, "collect_accounts": Kind.collector}
-"""By the name of the job of Dagster."""
+"""The kind of a collection, by the name of its Dagster job."""
 _STATUSES: Mapping[State, Sequence[str]] = {
     State.queued: WAITING_STATUSES,
     State.running: RUNNING_STATUSES,
@@ -74,7 +74,7 @@ _STATUSES: Mapping[State, Sequence[str]] = {
     State.failed: ("FAILURE",),
     State.cancelled: ("CANCELED",),
 }
-"""The statuses of Dagster's runs, by state."""
+"""The Dagster run statuses of each state."""
 _STATES = {status: state for state, statuses in _STATUSES.items() for status in statuses}
 _CANCELLING = "CANCELING"
 _STEP_DONE = ("SUCCESS", "SKIPPED")
@@ -83,7 +83,7 @@ _OPEN = (State.queued, State.running)
 
 @dataclass(frozen=True)
 class Job:
-    """One collection; `job_id` is the id of its run. Times are in UTC; counts are null until they are known."""
+    """One collection; `job_id` is the id of its Dagster run. Times are in UTC; counts are null until they are known."""
 
     job_id: str
     kind: Kind
@@ -111,7 +111,7 @@ class Job:
 
 @dataclass(frozen=True)
 class JobPage:
-    """Jobs, the newest first; `before` is what the next page is asked with, null where there are no older ones."""
+    """A page of jobs, newest first; `before` is the cursor for the next page, null on the last page."""
 
     jobs: Sequence[Job]
     before: str | None
@@ -120,9 +120,9 @@ class JobPage:
 async def find_jobs(
     services: Services, *, before: str | None = None, size: int = 25, states: Sequence[State] = ()
 ) -> JobPage:
-    """A page of the history; only jobs in these states where some are named.
+    """Returns a page of the history, newest first; with `states`, only jobs in one of these states.
 
-    Raises NotFoundError where `before` is no id of a job.
+    `before` is the cursor of the previous page; raises NotFoundError if it is not a job id.
     """
     if before is not None:
         _check_id(before)
@@ -136,7 +136,7 @@ async def find_jobs(
 
 
 async def find_job(services: Services, job_id: str) -> Job:
-    """One job. Raises NotFoundError when its id is unknown or it was removed from the history."""
+    """Returns one job. Raises NotFoundError if its id is unknown or it was removed from the history."""
     _check_id(job_id)
     run = await services.dagster.run(job_id)
     if run is None or run.tags.get(HISTORY_TAG) != SHOWN_IN_HISTORY:
@@ -146,12 +146,15 @@ async def find_job(services: Services, job_id: str) -> Job:
 
 
 def folder_of(job: Job) -> str:
-    """The name of the search whose images a job has; empty for other jobs, and those of an earlier dashboard."""
+    """Returns the name of the search whose images the job collected; empty for other jobs and imported ones.
+
+    Imported jobs were run by an earlier dashboard.
+    """
     return job.folder if job.kind is Kind.search and not job.is_imported else ""
 
 
 def folder_path(settings: Settings, job: Job) -> Path | None:
-    """The path of the job's folder, if it exists; null for jobs of an earlier dashboard."""
+    """Returns the path of the job's image folder; None if it does not exist."""
     try:
         path = search_folder(settings, job.folder) if folder_of(job) else Path(job.folder)
         return path if job.folder and path.is_absolute() and path.is_dir() else None
@@ -160,14 +163,14 @@ def folder_path(settings: Settings, job: Job) -> Path | None:
 
 
 async def newest_of(services: Services, folder: str) -> Job | None:
-    """The job whose images a folder holds: the last finished one of the history."""
+    """Returns the job that wrote a folder's current images, the newest successful one; None if there is none."""
     filter_tags = {HISTORY_TAG: SHOWN_IN_HISTORY, FOLDER_TAG: folder}
     runs = await services.dagster.runs(filter_tags, limit=1, statuses=_STATUSES[State.done])
     return (await _jobs(services, runs))[0] if runs else None
 
 
 def is_id(text: str) -> bool:
-    """Whether a text has the form of a job id."""
+    """Whether a text has the format of a job id (a UUID)."""
     return _RUN_ID.fullmatch(text) is not None
 
 
@@ -181,7 +184,7 @@ def _unknown(job_id: str) -> NotFoundError:
 
 
 async def _jobs(services: Services, runs: Sequence[Run]) -> list[Job]:
-    """The jobs of these runs; steps are queried for running ones only, errors for failed ones only."""
+    """Returns the jobs of these runs; queries steps only for active runs, and errors only for failed ones."""
     going = [run.run_id for run in runs if _STATES.get(run.status) is State.running and not run.steps]
     failed = [run.run_id for run in runs if _state(run) is State.failed and IMPORTED_TAG not in run.tags]
     steps, errors = await asyncio.gather(services.dagster.steps(going), services.dagster.errors(failed))
@@ -189,16 +192,16 @@ async def _jobs(services: Services, runs: Sequence[Run]) -> list[Job]:
 
 
 def job_of(run: Run, steps: Mapping[str, str], error: str) -> Job:
-    """The job of a run; invalid tags, which anybody can write, are ignored."""
+    """Returns the job of a Dagster run, read from its tags; invalid tags, which anybody can set, are ignored."""
     kind, state, tags = _KINDS.get(run.job, Kind.search), _state(run), run.tags
     tagged_folder = tags.get(FOLDER_TAG) or (tags.get(PARTITION, "") if kind is Kind.search else "")
     is_imported = IMPORTED_TAG in tags
     folder = (
         _readable(tags.get(OUT_DIR_TAG, "")) if is_imported else tagged_folder if is_search_name(tagged_folder) else ""
     )
-    # For a run that was cancelled in the queue Dagster gives its end as its start, too.
+    # For a run that was cancelled while queued, Dagster sets the start time to the end time.
     never_began = state is State.cancelled and run.started == run.ended and not is_imported
-    # A re-executed run has the counts of the first until it has its own.
+    # A re-executed run has the tags with the first run's counts until it has counted itself.
     has_counted = tags.get(COUNTED_BY_TAG, "" if _PARENT in tags else run.run_id) == run.run_id
     counts = tags if has_counted else {}
     every = len(run.assets) or (len(STEPS_OF_SEARCH) if kind is Kind.search else 1)
@@ -243,7 +246,7 @@ def _readable(text: str) -> str:
 
 
 def _short(error: str) -> str:
-    """The first line of an error, which is the whole message of our own errors."""
+    """Returns the first non-empty line of an error message; errors of this package have only one line."""
     line = next((line.strip() for line in error.splitlines() if line.strip()), "")
     first = replace_control_characters(line.replace("\t", " "), _LONGEST_TAG)
     return first if len(first) <= _LONGEST_ERROR else f"{first[: _LONGEST_ERROR - 1]}…"

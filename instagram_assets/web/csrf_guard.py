@@ -1,7 +1,7 @@
-"""ASGI middleware that protects a local server from requests of other sites' pages (CSRF, DNS rebinding).
+"""ASGI middleware that protects a local server from requests by pages of other sites (CSRF, DNS rebinding).
 
-A browser lets every page send requests to 127.0.0.1, and a server without a login can tell their origin only from the
-headers that browsers set (OWASP, Cross-Site Request Forgery Prevention; W3C, Fetch Metadata).
+A browser allows every page to send requests to 127.0.0.1. A server without a login can recognise the page's origin only
+by the headers that browsers set (OWASP, Cross-Site Request Forgery Prevention; W3C, Fetch Metadata).
 """
 
 import json
@@ -17,7 +17,7 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _log = logging.getLogger(__name__)
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
-"""By these nothing is changed, and no body is sent."""
+"""HTTP methods that change nothing and have no body."""
 # Another site may only navigate to our pages by a link, never embed them as an image or a frame.
 _FOLLOWED_LINK = ((b"sec-fetch-mode", "navigate"), (b"sec-fetch-dest", "document"))
 # Browsers that support the second header ignore the first; both are set, since not every application's responses do.
@@ -28,7 +28,7 @@ _NO_FOREIGN_FRAMES = (
 
 
 class Refusal(NamedTuple):
-    """Why a request is rejected; `error` is the kind of reason, for programs."""
+    """Why a request is rejected: HTTP status, message, and `error`, an identifier for programs."""
 
     status: int
     reason: str
@@ -39,17 +39,20 @@ Rule = Callable[[Scope], Refusal | None]
 
 
 def only_json(scope: Scope) -> Refusal | None:
-    """Rule for bodies: only JSON, since an HTML form can send other types without a CORS preflight."""
+    """Rule for request bodies: only JSON is accepted, since an HTML form cannot send JSON without a CORS preflight.
+
+    Returns the refusal, or None if the request is accepted.
+    """
     if scope.get("method", "GET") in SAFE_METHODS or _media_types(scope) == ["application/json"]:
         return None
     return Refusal(415, "Only bodies with Content-Type: application/json are taken.", "not_json")
 
 
 def rest(scope: Scope) -> Refusal | None:
-    """Rule for bodies of a REST API: JSON, except files in PUT and no body in DELETE.
+    """Rule for request bodies of a REST API: JSON; but PUT can have any body, and DELETE none.
 
-    Pages of other sites need a CORS preflight for both methods, which is never granted. A POST without a body needs no
-    type: browsers send the origin with every POST, which is checked.
+    Pages of other sites need a CORS preflight for PUT and DELETE, which is never granted. A POST without a body needs
+    no content type: browsers send the origin with every POST, and it is checked.
     """
     if scope["type"] != "http" or scope["method"] == "PUT":
         return None
@@ -63,9 +66,9 @@ def rest(scope: Scope) -> Refusal | None:
 
 
 def local_names(port: int, others: Iterable[str] = ()) -> frozenset[str]:
-    """The allowed `Host` headers of a server at this port: this machine's own names, and `others`.
+    """Returns the accepted `Host` headers of a server at this port: the loopback names of this machine, and `others`.
 
-    Others are names as a browser's address bar shows them, with the port unless it is the scheme's own.
+    `others` are host names as in a browser's address bar, with the port unless it is the scheme's default.
     """
     names = [name for host in ("127.0.0.1", "localhost", "[::1]") for name in _at_port(host, port)]
     return frozenset((*names, *(name.lower() for name in others)))
@@ -74,11 +77,11 @@ def local_names(port: int, others: Iterable[str] = ()) -> frozenset[str]:
 def guarded(
     application: Application, names: frozenset[str], bodies: Rule = only_json, *, json_below: str | None = None
 ) -> Application:
-    """The application behind a guard that accepts only requests under `names` that no other site's page has caused.
+    """Wraps an application in a guard that rejects requests caused by other sites' pages, with a message that says why.
 
-    Rejected, with a text that says why: other hosts (DNS rebinding), other origins, also of WebSockets; requests that
+    Rejected are requests whose host is not in `names` (DNS rebinding); from other origins, WebSockets included; that
     the browser marks as cross-site, except navigation by a link; GraphQL by GET, since Dagster runs mutations that way;
-    and the bodies that `bodies` rejects. Below the path `json_below` error responses are JSON.
+    and those that the rule `bodies` rejects. Below the path `json_below`, error responses are JSON.
     """
 
     async def guard(scope: Scope, receive: Receive, send: Send) -> None:
@@ -94,7 +97,7 @@ def guarded(
 
 
 def refusal_of(scope: Scope, names: frozenset[str], bodies: Rule = only_json) -> Refusal | None:
-    """Why this request is rejected; null when it is allowed."""
+    """Returns why a request is rejected; None if it is accepted."""
     method = scope.get("method", "GET")
     hosts, origins = _values(scope, b"host"), _values(scope, b"origin")
     if len(hosts) != 1 or hosts[0].lower() not in names:
@@ -113,12 +116,12 @@ def refusal_of(scope: Scope, names: frozenset[str], bodies: Rule = only_json) ->
 
 
 def _at_port(host: str, port: int) -> list[str]:
-    """The host with its port, and without it where it is the scheme's default, as browsers omit that."""
+    """Returns the host with its port; for ports 80 and 443 also without it, since browsers omit the default port."""
     return [f"{host}:{port}"] if port not in (80, 443) else [host, f"{host}:{port}"]
 
 
 def _is_cross_site(scope: Scope, method: str) -> bool:
-    """Whether the browser marks the request as cross-site or `same-site`, which is another port of this machine."""
+    """Whether the browser marks a request as cross-site or same-site (another port), except followed links."""
     sites = _values(scope, b"sec-fetch-site")
     if all(site in ("same-origin", "none") for site in sites):
         return False
@@ -135,12 +138,12 @@ def _has_body(scope: Scope) -> bool:
 
 
 def _media_types(scope: Scope) -> list[str]:
-    """The media types of the request without parameters, since a form may send `text/plain; application/json`."""
+    """Returns the media types of the request without parameters (a form can send `text/plain; application/json`)."""
     return [value.partition(";")[0].strip().lower() for value in _values(scope, b"content-type")]
 
 
 def _host_of(origin: str) -> str:
-    """Host and port of an origin; empty for `null`, which sandboxed pages and local files send."""
+    """Returns host and port of an origin; empty for `null`, the origin of sandboxed pages and local files."""
     scheme, separator, host = origin.lower().partition("://")
     return host if separator and scheme in ("http", "https") else ""
 
@@ -154,7 +157,7 @@ def _quoted(values: list[str]) -> str:
 
 
 def _unframed(send: Send) -> Send:
-    """Adds headers to every response that forbid other sites to show it in a frame (clickjacking)."""
+    """Wraps `send` so that every response forbids other sites to show it in a frame (clickjacking)."""
 
     async def sending(message: MutableMapping[str, Any]) -> None:
         if message["type"] == "http.response.start":
@@ -184,5 +187,5 @@ async def _answer(scope: Scope, receive: Receive, send: Send, refusal: Refusal, 
 
 @lru_cache(100)
 def _tell(refusal: Refusal) -> None:
-    """Log each reason once: a page may repeat its request a thousand times."""
+    """Logs a refusal, each distinct one only once, since a page can repeat its request many times."""
     _log.warning("Refused with %s: %r", refusal.status, refusal.reason)

@@ -1,4 +1,4 @@
-"""A client of the GraphQL API of Dagster's webserver, for all requests of the web app."""
+"""A client of the GraphQL API of Dagster's webserver, used for all requests of the web app to Dagster."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -39,10 +39,10 @@ _LOOKS, _SECONDS_BETWEEN_LOOKS = 5, 0.5
 
 
 class DagsterApi:
-    """A Dagster webserver at an address such as http://127.0.0.1:3000.
+    """Client of the Dagster webserver at `url`, such as http://127.0.0.1:3000.
 
-    Its methods raise DagsterDownError when it does not answer, and DagsterRefusedError with its error message
-    otherwise.
+    Its methods raise DagsterDownError if the webserver does not respond, and DagsterRefusedError if it responds with an
+    error.
     """
 
     def __init__(self, url: str) -> None:
@@ -53,7 +53,7 @@ class DagsterApi:
     async def launch(
         self, job: str, config: Mapping[str, Any], tags: Mapping[str, str], assets: Sequence[str] = ()
     ) -> str:
-        """Start a run of a job of this code location, for all its assets or some; returns the run id."""
+        """Start a run of a job of this code location, for all its assets or only `assets`; returns the run id."""
         some = {"assetSelection": [{"path": [name]} for name in assets]} if assets else {}
         parameters = {
             "selector": {"jobName": job, **await self._repository_of(job), **some},
@@ -64,7 +64,7 @@ class DagsterApi:
         return checked(data["launchRun"], "LaunchRunSuccess")["run"]["runId"]
 
     async def add_partition(self, definition: str, key: str) -> None:
-        """Register a dynamic partition; does nothing if it exists."""
+        """Add a key to a dynamic partitions definition; does nothing if the key exists."""
         repository = await self._repository_of(None)
         data = await self._query(ADD_PARTITION, key=key, definition=definition, repository=repository)
         checked(data["addDynamicPartition"], "AddDynamicPartitionSuccess", "DuplicateDynamicPartitionError")
@@ -72,7 +72,10 @@ class DagsterApi:
     async def runs(
         self, tags: Mapping[str, str], *, limit: int, cursor: str | None = None, statuses: Sequence[str] = ()
     ) -> list[Run]:
-        """The newest runs that have all these tags; `cursor` is the id of the last run of the previous page."""
+        """Returns the newest runs that have all these tags and, if given, one of the statuses.
+
+        `cursor` is the id of the last run of the previous page.
+        """
         run_filter: dict[str, Any] = {"tags": tag_pairs(tags)}
         if statuses:
             run_filter["statuses"] = list(statuses)
@@ -80,19 +83,19 @@ class DagsterApi:
         return [read_run(found) for found in checked(data["runsOrError"], "Runs")["results"]]
 
     async def run(self, run_id: str) -> Run | None:
-        """One run by its id; null when there is none."""
+        """Returns one run by its id; None if it does not exist."""
         data = (await self._query(ONE_RUN, run=run_id))["runOrError"]
         return None if data["__typename"] == "RunNotFoundError" else read_run(checked(data, "Run"))
 
     async def steps(self, run_ids: Sequence[str]) -> dict[str, Mapping[str, str]]:
-        """The steps of some runs, by run id, as in `Run.steps`."""
+        """Returns the step statuses of several runs, by run id, in the format of `Run.steps`."""
         if not run_ids:
             return {}
         data = await self._query(STEPS, filter={"runIds": list(run_ids)})
         return {found["runId"]: read_steps(found) for found in checked(data["runsOrError"], "Runs")["results"]}
 
     async def errors(self, run_ids: Sequence[str]) -> dict[str, str]:
-        """The error messages of failed runs, by run id; cached, since they change only when an account is erased."""
+        """Returns the error messages of failed runs, by run id; cached until an account or hashtag is erased."""
         if self._errors_since != (changed := forget_requests.last_change()):
             self._errors.clear()
             self._errors_since = changed
@@ -106,9 +109,9 @@ class DagsterApi:
         return known
 
     async def events(self, run_id: str, cursor: str | None = None, limit: int = 500) -> Events:
-        """The log events of a run after a cursor, without Dagster's internal ones; reads at most `limit`.
+        """Returns at most `limit` log events of a run after a cursor; Dagster's internal events are left out.
 
-        Raises NotFoundError when there is no such run.
+        Raises NotFoundError if the run does not exist.
         """
         data = (await self._query(EVENTS, run=run_id, cursor=cursor, limit=limit))["logsForRun"]
         if data["__typename"] == "RunNotFoundError":
@@ -118,7 +121,7 @@ class DagsterApi:
         return Events(read, found["cursor"], found["hasMore"])
 
     async def terminate(self, run_id: str) -> None:
-        """Cancel a queued or running run. Raises NotFoundError when there is no such run."""
+        """Cancel a queued or active run. Raises NotFoundError if it does not exist."""
         data = (await self._query(TERMINATE, run=run_id, policy="SAFE_TERMINATE"))["terminateRun"]
         if data["__typename"] == "RunNotFoundError":
             raise NotFoundError(f"There is no run {run_id}.")
@@ -133,7 +136,10 @@ class DagsterApi:
         checked(data, "TerminateRunSuccess")
 
     async def _end_what_began(self, run_id: str) -> None:
-        """Terminate a run whose process checked for the mark just before it was set, and so started anyway."""
+        """Terminate a run that was marked as cancelled but started anyway.
+
+        Its process checks for the mark at its start, and may have done so just before the mark was set.
+        """
         for _ in range(_LOOKS):
             await asyncio.sleep(_SECONDS_BETWEEN_LOOKS)
             run = await self.run(run_id)
@@ -144,13 +150,13 @@ class DagsterApi:
                 return
 
     async def daemons(self) -> Mapping[str, bool]:
-        """Each daemon that should run, and whether it does."""
+        """Returns for each daemon that should run whether it does, by daemon type."""
         data = await self._query(DAEMONS)
         every = data["instance"]["daemonHealth"]["allDaemonStatuses"]
         return {daemon["daemonType"]: bool(daemon["healthy"]) for daemon in every if daemon["required"]}
 
     async def _repository_of(self, job: str | None) -> dict[str, str]:
-        """The repository selector of a job; of the first repository with jobs where none is named."""
+        """Returns the GraphQL selector of the repository with this job, or of the first one with any job."""
         data = checked((await self._query(REPOSITORIES))["repositoriesOrError"], "RepositoryConnection")
         for node in data["nodes"]:
             names = [each["name"] for each in node["jobs"]]
@@ -160,7 +166,10 @@ class DagsterApi:
         raise DagsterRefusedError(f"Dagster has not loaded {missing}. See Deployment in its UI for why.")
 
     async def _query(self, document: str, **variables: Any) -> dict[str, Any]:
-        """The data of a GraphQL response; a session per request costs 0.3 ms and is bound to no event loop."""
+        """Sends a GraphQL query and returns the data of the response.
+
+        Each request opens its own HTTP session, which costs 0.3 ms and ties the client to no event loop.
+        """
         import aiohttp
 
         body = {"query": document, "variables": variables}

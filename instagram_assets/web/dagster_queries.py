@@ -1,6 +1,6 @@
-"""The GraphQL documents that the web app sends to Dagster's webserver, and parsers of the responses.
+"""The GraphQL queries that the web app sends to Dagster's webserver, and parsers of the responses.
 
-Dagster says that its GraphQL schema may change; a test sends each of these documents to a real webserver.
+Dagster does not guarantee a stable GraphQL schema; a test sends each of these queries to a real webserver.
 """
 
 from collections.abc import Mapping, Sequence
@@ -90,21 +90,21 @@ DAEMONS = "{instance {daemonHealth {allDaemonStatuses {daemonType required healt
 
 
 class DagsterDownError(InstagramAssetsError):
-    """Dagster's webserver does not answer: it is not started, or still starting."""
+    """Dagster's webserver does not respond: it is not running, or still starting."""
 
 
 class DagsterRefusedError(InstagramAssetsError):
-    """Dagster's webserver answered, and said no: there is no such job, or the run's config is wrong."""
+    """Dagster's webserver responded with an error: for example, the job does not exist or its config is invalid."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """A Dagster run; times are Unix timestamps, null until the event has happened.
+    """A Dagster run. Times are Unix timestamps, None until the event has happened.
 
-    `status` is Dagster's own: QUEUED, NOT_STARTED, STARTING, STARTED, SUCCESS, FAILURE, CANCELING, CANCELED. `steps`
-    maps each started step to its status (IN_PROGRESS, SUCCESS, FAILURE, SKIPPED), in order; `DagsterApi.runs` leaves it
-    empty, since it takes a query of each run's events: see `DagsterApi.steps`. `assets` is the run's asset selection,
-    empty where it makes all assets of its job.
+    `status` is Dagster's: QUEUED, NOT_STARTED, STARTING, STARTED, SUCCESS, FAILURE, CANCELING or CANCELED. `steps` maps
+    each started step to its status (IN_PROGRESS, SUCCESS, FAILURE, SKIPPED), in order. `DagsterApi.runs` leaves it
+    empty, since it requires a query of each run's events; see `DagsterApi.steps`. `assets` is the run's asset
+    selection, empty if it materializes all assets of its job.
     """
 
     run_id: str
@@ -120,7 +120,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Event:
-    """An event of a run's log; `step` is empty for run-level events, `error` holds the reason of a failure."""
+    """An event of a run's log; `step` is empty for events of the whole run, `error` is empty unless it failed."""
 
     seconds: float
     level: str
@@ -132,7 +132,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Events:
-    """Events of a run's log, and the cursor after the last of them."""
+    """A page of events of a run's log, and the cursor of the last one."""
 
     events: Sequence[Event]
     cursor: str
@@ -140,7 +140,10 @@ class Events:
 
 
 def checked(data: dict[str, Any], *kinds: str) -> dict[str, Any]:
-    """A GraphQL result of one of the expected types. Raises DagsterRefusedError with its message for any other."""
+    """Returns a GraphQL result if it is of one of the expected types `kinds`.
+
+    Raises DagsterRefusedError with Dagster's error messages for any other type.
+    """
     if data["__typename"] in kinds:
         return data
     messages = [each["message"] for each in data.get("errors", ())] or [data.get("message", "")]
@@ -150,7 +153,7 @@ def checked(data: dict[str, Any], *kinds: str) -> dict[str, Any]:
 
 
 def refusal_words(messages: Sequence[str]) -> str:
-    """The first lines of Dagster's error messages."""
+    """Returns an error message made of the first lines of Dagster's error messages."""
     first = [message.strip().partition("\n")[0] for message in messages if message.strip()]
     return f"Dagster refuses it: {'; '.join(first)[:_MOST_WORDS] or 'it does not say why'}"
 
@@ -171,20 +174,23 @@ def read_steps(data: dict[str, Any]) -> dict[str, str]:
 
 
 def read_error(data: dict[str, Any]) -> str:
-    """Why a run failed: the error of a step if there is one, since it says more than "Execution of run failed. …"."""
+    """Returns why a run failed: the error of a failed step if there is one, else that of the run; empty if unknown.
+
+    The error of the run alone often only says that its execution failed.
+    """
     events = data["eventConnection"]["events"]
     reasons = (_reason(event) for kind in _FAILURES for event in events if event["__typename"] == kind)
     return next(filter(None, reasons), "")
 
 
 def is_shown(data: dict[str, Any]) -> bool:
-    """False for events that only Dagster's developers need, and for steps skipped since another failed."""
+    """Whether users see an event: not Dagster's internal ones, nor steps skipped because another one failed."""
     return data["__typename"] in _READ and not data["message"].startswith(_CONSEQUENCE)
 
 
 def read_event(data: dict[str, Any]) -> Event:
     kind, step = data["__typename"], data["stepKey"] or ""
-    # Where a step failed, its own event has the reason.
+    # If a step failed, the reason is in the step's event, not in that of the run.
     tells = kind == "ExecutionStepFailureEvent" or (kind == "RunFailureEvent" and _STEPS_FAILED not in data["message"])
     seconds = float(data["timestamp"]) / 1_000
     message = data["message"] or ("The run waits for its turn." if kind == "RunEnqueuedEvent" else "")
@@ -192,7 +198,10 @@ def read_event(data: dict[str, Any]) -> Event:
 
 
 def _reason(data: dict[str, Any]) -> str:
-    """The message of this package's own error among the causes, else of the first cause, without its class name."""
+    """Returns the message of the failure's cause, without class name and stack trace.
+
+    It is the error of this package in the chain of causes, or the root cause if there is none.
+    """
     error = data.get("error")
     if not error:
         return str(data["message"]).strip()

@@ -1,4 +1,4 @@
-"""Dependencies of the web app's routes: settings, lake and Dagster client; and maximum lengths of form inputs."""
+"""Dependencies of the web app's routes (settings, lake, Dagster client), and maximum lengths of form inputs."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -16,7 +16,7 @@ from instagram_assets.web.dagster_api import DagsterApi
 
 @dataclass(frozen=True)
 class Services:
-    """The settings and the Dagster client; `dagster_url` is the URL of the Dagster UI for browsers."""
+    """The settings and Dagster client of the application; `dagster_url` is the URL of the Dagster UI for browsers."""
 
     settings: Settings
     dagster: DagsterApi
@@ -29,12 +29,12 @@ class Services:
 
 
 def services_of(request: Request) -> Services:
-    """The services of the application that handles this request."""
+    """Returns the services of the application that handles a request."""
     return request.app.state.services
 
 
 async def _services_dependency(request: Request) -> Services:
-    """`services_of` as a coroutine: FastAPI would run a plain function in a thread for each request."""
+    """Returns the same as `services_of`, as a coroutine: FastAPI runs plain functions in a thread for each request."""
     return services_of(request)
 
 
@@ -43,9 +43,9 @@ ServicesDep = Annotated[Services, Depends(_services_dependency)]
 
 
 LONGEST_ACCOUNT = 200
-"""Characters of an account's name, or of a part of one."""
+"""Maximum number of characters of an account name in a request."""
 MOST_POSTS = 100_000
-"""Of one account in one collection."""
+"""Maximum number of posts of one account in one collection."""
 
 LIMITS = {
     "query": LONGEST_QUERY,
@@ -57,4 +57,4 @@ LIMITS = {
     "why": LONGEST_WHY,
     "account": LONGEST_ACCOUNT,
 }
-"""As templates have them: `limits.query`."""
+"""Maximum lengths and values of form inputs; templates use them as `limits.query`."""

@@ -1,4 +1,4 @@
-"""Error responses of the web app: JSON `{detail, error}` for programs, a page for people."""
+"""Error responses of the web app: JSON `{detail, error}` for programs, an HTML page for browsers."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -41,7 +41,7 @@ _UNPROCESSABLE = 422
 
 
 class Problem(BaseModel):
-    """Why something was not done."""
+    """An error response: why a request failed."""
 
     detail: str = Field(description="What is wrong and what to do, for people")
     error: str = Field(description="The kind, for programs", examples=["not_found", "conflict", "dagster_down"])
@@ -53,11 +53,11 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     503: {"model": Problem, "description": "Dagster does not answer"},
     507: {"model": Problem, "description": "The disk is full"},
 }
-"""What every route of the API may answer beside what it promises."""
+"""Error responses that every route of the API can return."""
 
 
 def add_error_handlers(app: FastAPI) -> None:
-    """Register handlers for errors of this package, FastAPI's validation and routing, and unexpected exceptions."""
+    """Register handlers for this package's errors, FastAPI's validation and routing errors, and all others."""
     app.add_exception_handler(errors.InstagramAssetsError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _of_http)
@@ -67,7 +67,7 @@ def add_error_handlers(app: FastAPI) -> None:
 def error_response(
     request: Request, status: int, error: str, detail: str = "", headers: Mapping[str, str] | None = None
 ) -> Response:
-    """An error response; without `detail` its text is the translation `errors.ERROR`."""
+    """Returns an error response, JSON or HTML; without `detail` its message is the translation `errors.ERROR`."""
     words = reader_words(request)
     text = _in_words(words, error, detail)
     if is_for_programs(request):
@@ -80,23 +80,26 @@ def error_response(
 
 
 def is_for_programs(request: Request) -> bool:
-    """Whether the request gets JSON responses."""
+    """Whether a request gets JSON responses: paths of the REST API and the OpenAPI document."""
     return request.url.path.startswith("/api/") or request.url.path == "/openapi.json"
 
 
 def reader_words(request: Request) -> Words:
-    """The translations for the client: English for programs, the reader's language for people and our pages."""
+    """Returns the translations for error messages: English for programs, the reader's language for pages.
+
+    A request of our own pages to the REST API is recognised by its CSRF header.
+    """
     is_program = is_for_programs(request) and CSRF_HEADER not in request.headers
     return words_in("en") if is_program else words_of(request)
 
 
 def error_status(error: errors.InstagramAssetsError) -> int:
-    """The HTTP status for an error of this package."""
+    """Returns the HTTP status for an error of this package."""
     return next((status for kind, status in _STATUSES if isinstance(error, kind)), _UNPROCESSABLE)
 
 
 def error_name(error: Exception) -> str:
-    """The error's name for programs: `not_found` for NotFoundError."""
+    """Returns an error's identifier for programs, such as `not_found` for NotFoundError."""
     name = type(error).__name__.removesuffix("Error")
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
@@ -121,12 +124,12 @@ async def _of_http(request: Request, error: Exception) -> Response:
 
 
 async def _unexpected(request: Request, _: Exception) -> Response:
-    """A response without details: the traceback is in the server's log only."""
+    """Returns an error response without details, which are only in the server's log."""
     return error_response(request, 500, "bug")
 
 
 def _in_words(words: Words, error: str, detail: str) -> str:
-    """The translated message of an error, followed by the English detail where that says which thing it is about."""
+    """Returns the translated message of an error, followed by the English detail if there is one."""
     name = f"errors.{error}"
     if not detail or detail == words_in("en").known(name, otherwise=""):
         return words.known(name, otherwise=detail)
@@ -135,7 +138,7 @@ def _in_words(words: Words, error: str, detail: str) -> str:
 
 
 def _told(request: Request, fault: Mapping[str, Any]) -> str:
-    """The message of one validation error, with the name of its field."""
+    """Returns the message of one validation error of FastAPI, preceded by the name of its field."""
     words = reader_words(request)
     context = fault.get("ctx") or {}
     reason = words.known(f"errors.field_{fault['type']}", otherwise=str(fault["msg"]))
@@ -146,10 +149,13 @@ def _told(request: Request, fault: Mapping[str, Any]) -> str:
 
 
 def _field(location: Sequence[int | str]) -> str:
-    """The field name `names.0` for ("body", "names", 0); empty for the body itself, or a position in invalid JSON."""
+    """Returns the field name of an error location: `names.0` for ("body", "names", 0).
+
+    Empty for the body as a whole, and for a position in invalid JSON.
+    """
     return ".".join(map(str, location[1:])) if len(location) > 1 and isinstance(location[1], str) else ""
 
 
 def _printable(text: str) -> str:
-    """The text without lone surrogates, which a request may contain and a response cannot."""
+    """Returns the text with lone surrogates replaced, which requests can contain but responses cannot."""
     return text.encode("utf-8", "replace").decode()

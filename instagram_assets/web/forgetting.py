@@ -1,7 +1,7 @@
-"""Erasure of an account or hashtag from the web app: preview, request and progress.
+"""Erasure of an account or hashtag from the web app: preview, request, and progress.
 
-Erasure needs exclusive use of the data folder. Where `dev` runs the app, it stops all other processes, erases, and
-restarts them; elsewhere a person has to stop Dagster, and the page shows the command.
+Erasure needs exclusive use of the data folder. If the app runs under `instagram-assets dev`, that command stops all
+other processes, erases, and restarts them. Otherwise the user has to stop Dagster; the page shows the command to run.
 """
 
 import shlex
@@ -26,12 +26,15 @@ from instagram_assets.web.dependencies import Services
 
 _MOST_RUNS = 5
 _one_preview = Lock()
-"""A preview reads much of the lake: more of them at once would only take longer."""
+"""Lock that allows one preview at a time: each reads much of the lake, so concurrent ones would only take longer."""
 
 
 @dataclass(frozen=True)
 class AreaPreview:
-    """What would happen in one area of the data folder: files and rows; an area may also only be looked through."""
+    """What an erasure would do in one area of the data folder: files removed, files rewritten, and rows erased.
+
+    All counts are zero if the area has to be searched before it is known what it contains.
+    """
 
     name: str
     removed: int
@@ -40,13 +43,16 @@ class AreaPreview:
 
     @property
     def is_certain(self) -> bool:
-        """Whether rows or files are known to be erased from this location."""
+        """Whether it is known that the erasure removes files or rows in this area."""
         return bool(self.removed or self.rewritten or self.rows)
 
 
 @dataclass(frozen=True)
 class Preview:
-    """Preview of an erasure. `also` are other names of the account, `words` those that are ordinary words as well."""
+    """Preview of an erasure: `also` are other names of the account, `words` its names that are ordinary words, too.
+
+    `is_known` is false if no data has this name; `is_remembered` is true if the name was erased before.
+    """
 
     name: str
     is_known: bool
@@ -60,7 +66,11 @@ class Preview:
 
 @dataclass(frozen=True)
 class Progress:
-    """Progress of an erasure: `request` is null without a request; `is_unfinished` if an earlier try was stopped."""
+    """Progress of an erasure; `request` is None if none was requested, `is_unfinished` if one was interrupted.
+
+    `can_pause` is whether the app runs under `instagram-assets dev`; `command` is the shell command for the erasure
+    otherwise.
+    """
 
     request: ForgetRequest | None
     log: list[str]
@@ -70,7 +80,7 @@ class Progress:
 
 
 def canonical(name: str) -> str:
-    """The name in the lake's form. Raises ForgetError for an invalid name."""
+    """Returns the name of an account or hashtag as spelled in the lake. Raises ForgetError for an invalid name."""
     try:
         found = f"#{parse_hashtag(name)}" if is_hashtag(name) else parse_account_name(name)
     except ValueError as error:
@@ -81,7 +91,7 @@ def canonical(name: str) -> str:
 
 
 def preview(settings: Settings, name: str) -> Preview:
-    """Search all stored data for what would be erased, without changes. It may take many seconds.
+    """Searches all stored data for what an erasure would remove, without changing anything; can take many seconds.
 
     Raises BusyError while another preview is running.
     """
@@ -102,7 +112,7 @@ def preview(settings: Settings, name: str) -> Preview:
 
 
 def progress(settings: Settings, name: str) -> Progress:
-    """The progress of the erasure of one name, and what a person can do."""
+    """Returns the progress of the erasure of one account or hashtag."""
     name, folder = canonical(name), pause_folder()
     request = forget_requests.current_request(folder) if folder else None
     if request and request.target != _target(name):
@@ -114,16 +124,17 @@ def progress(settings: Settings, name: str) -> Progress:
 
 
 def unfinished(settings: Settings) -> list[str]:
-    """Accounts and hashtags whose erasure was begun and not finished."""
+    """Returns the accounts and hashtags whose erasure was started but not finished."""
     targets = erasure_journal.unfinished_targets(settings.folder("privacy"))
     return [target.value for target in targets if target.kind in ("account", "hashtag")]
 
 
 async def request_erasure(services: Services, name: str, confirm: str, *, is_bare: bool = False) -> ForgetRequest:
-    """Submit a request to erase a name, which `dev` processes.
+    """Submit a request to erase an account or hashtag, which `instagram-assets dev` carries out.
 
-    Raises ForgetError unless the name was typed as confirmation, and ConflictError where no `dev` is running, while
-    another erasure is pending, and while runs are active, since no run is stopped without being asked to.
+    `confirm` is the name as typed by the user; with `is_bare`, a name that is also an ordinary word is erased wherever
+    that word occurs. Raises ForgetError if `confirm` differs from the name. Raises ConflictError if `dev` is not
+    running, if another erasure is pending, or if runs are active, since none is stopped without the user's consent.
     """
     name, folder = canonical(name), pause_folder()
     if confirm.strip().removeprefix("@").casefold() != name:
@@ -143,7 +154,7 @@ async def request_erasure(services: Services, name: str, confirm: str, *, is_bar
 
 
 async def runs_under_way(services: Services) -> list[str]:
-    """Queued and active runs, as job name and shortened run id; empty where Dagster is not running."""
+    """Returns queued and active runs as text, job name and shortened run id; empty if Dagster is not running."""
     try:
         runs = await services.dagster.runs({}, limit=_MOST_RUNS, statuses=ACTIVE_STATUSES)
     except DagsterDownError:
@@ -152,12 +163,12 @@ async def runs_under_way(services: Services) -> list[str]:
 
 
 def command_for(name: str, *, is_bare: bool = False) -> str:
-    """The shell command that does the erasure."""
+    """Returns the shell command that erases an account or hashtag."""
     return shlex.join(["instagram-assets", "forget", *(["--bare"] if is_bare else []), _target(name)])
 
 
 def _target(name: str) -> str:
-    """The command's argument: an account with its @, so that it is unambiguous."""
+    """Returns the name as an argument of the command: accounts with a leading @, so that it is unambiguous."""
     return name if is_hashtag(name) else f"@{name}"
 
 

@@ -1,4 +1,4 @@
-"""Lists of images in the gallery: filter queries, validation of image ids, and the decisions of a list."""
+"""Named lists of images in the gallery: matches of a filter, validation of image ids, and keep/drop decisions."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
@@ -25,8 +25,9 @@ from instagram_assets.web.index_service import index_of
 
 
 def filter_of_fields(given: Mapping[str, Sequence[str]]) -> Filter:
-    """The filter of form or query fields. Raises QueryError for an unknown field, and for several values of a
-    single-value field: the result would not be what was meant.
+    """Returns the filter for form or query fields; stricter than `Filter.of`, since decisions are made on its matches.
+
+    Raises QueryError for an unknown field, and for several values of a single-value field.
     """
     known = [field.name for field in fields(Filter)]
     if strange := [name for name in given if name not in known]:
@@ -38,13 +39,13 @@ def filter_of_fields(given: Mapping[str, Sequence[str]]) -> Filter:
 
 
 def found_images(lake: UPath, index: LakeIndex, filters: Filter) -> pa.Array:
-    """The distinct image_id of all stored images that match a filter, `list_name` and `decided` included."""
+    """Returns the distinct image_ids of all stored images that match a filter, including its list's decisions."""
     where = condition_of(filters, "images")
     sql = f"SELECT DISTINCT image_id FROM images WHERE image_id IS NOT NULL AND ({where.sql})"
     found = index.query(sql, *where.values)["image_id"].combine_chunks()
     if not filters.decided:
         return found
-    # As in the gallery: where no list is named, there are no decisions.
+    # As in the gallery: without a list there are no decisions.
     decisions = read_decisions(lake, filters.list_name) if filters.list_name else {}
     if filters.decided == "undecided":
         return found.filter(compute.invert(compute.is_in(found, value_set=pa.array(decisions, pa.string()))))
@@ -54,9 +55,9 @@ def found_images(lake: UPath, index: LakeIndex, filters: Filter) -> pa.Array:
 
 
 def check_known(services: Services, image_ids: Sequence[str], name: str) -> None:
-    """Raise NotFoundError for an image that is neither in the index nor in the list, such as an erased one.
+    """Raise NotFoundError if an image is neither in the index nor in the named list, for example because it was erased.
 
-    While the first index is being built, all ids are accepted.
+    While the first index is being built, all image ids are accepted.
     """
     list_name(name)
     check_images(image_ids)
@@ -75,10 +76,10 @@ def check_known(services: Services, image_ids: Sequence[str], name: str) -> None
 
 
 def kept_rows(services: Services, name: str) -> Iterator[Row]:
-    """The rows of the images that a list keeps, with their sources, read from the lake at the locations in the index.
+    """Returns the rows of the images that a named list keeps, with their sources, read from the lake.
 
-    Raises NotFoundError for an unknown list, NothingDoneError for one that keeps nothing, and at once what reading the
-    first image raises.
+    Only partitions that contain such images, according to the index, are read. Raises NotFoundError for an unknown
+    list, NothingDoneError if it keeps no images, and the errors of reading the first image immediately.
     """
     image_ids = kept_in(find_list(services.lake, name))
     if not image_ids:
@@ -88,7 +89,7 @@ def kept_rows(services: Services, name: str) -> Iterator[Row]:
 
 
 def _cells(services: Services, image_ids: Sequence[str]) -> list[PostRange] | None:
-    """The partitions (account, month) of these images; null without an index."""
+    """Returns the months of accounts that contain these images, from the index; None without an index."""
     try:
         index = index_of(services)
     except NotReadyError:
@@ -102,9 +103,9 @@ def _cells(services: Services, image_ids: Sequence[str]) -> list[PostRange] | No
 
 
 def decisions_of(services: Services, name: str) -> Decisions:
-    """The decisions of a named list, by image_id; empty if it does not exist. Raises StorageError for damage.
+    """Returns the user's keep/drop decisions of a named list, by image_id; empty if the list does not exist.
 
-    It is cached until the list changes: every page of the gallery needs it.
+    Cached until the list changes, since every page of the gallery needs it. Raises StorageError for a damaged file.
     """
     if not name:
         return NO_DECISIONS

@@ -1,4 +1,4 @@
-"""Listening sockets, and the uvicorn server of the web app and of the Dagster UI."""
+"""Listening sockets and the HTTP server (uvicorn) of the web app and of the Dagster UI."""
 
 import os
 import socket
@@ -15,9 +15,10 @@ LOOPBACK = "127.0.0.1"
 
 
 def listen(host: str, port: int, option: str = "--port") -> socket.socket:
-    """A listening socket at this address; port 0 takes a free one.
+    """Returns a listening socket at this address; with port 0, at a free port.
 
-    Raises SettingsError when the address is not available, naming the option that selects another.
+    `option` is the command-line option that sets the port; it is named in the SettingsError that is raised if the
+    address is not available.
     """
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -31,15 +32,15 @@ def listen(host: str, port: int, option: str = "--port") -> socket.socket:
 
 
 def address_of(listener: socket.socket) -> str:
-    """Returns host and port as in a URL: 127.0.0.1:3001, [::1]:3001."""
+    """Returns host and port of a socket as in a URL: 127.0.0.1:3001, [::1]:3001."""
     host, port = listener.getsockname()[:2]
     return f"[{host}]:{port}" if listener.family == socket.AF_INET6 else f"{host}:{port}"
 
 
 def is_behind_proxy(host: str, names: tuple[str, ...]) -> bool:
-    """Whether clients connect through a proxy: the server has a name of its own and listens on loopback only.
+    """Whether clients connect through a reverse proxy: the server has host names and listens on loopback only.
 
-    Where proxies are named (uvicorn's FORWARDED_ALLOW_IPS), as in containers, it may listen anywhere.
+    If trusted proxies are set (uvicorn's FORWARDED_ALLOW_IPS), as in containers, it can listen on any address.
     """
     return bool(names) and (is_loopback(host) or bool(os.environ.get("FORWARDED_ALLOW_IPS")))
 
@@ -49,10 +50,10 @@ _SECONDS_TO_FINISH = 2
 
 
 def http_server(application: Application, *, is_behind_proxy: bool = False) -> "uvicorn.Server":
-    """A uvicorn server that limits headers to 64 KiB.
+    """Returns a uvicorn server for an application; headers are limited to 64 KiB.
 
-    With `is_behind_proxy` it trusts a proxy's header for the client's address; otherwise any local process could forge
-    another address with each request.
+    With `is_behind_proxy`, it takes the client's address from the proxy's header; otherwise that header is ignored,
+    since any local process could forge it.
     """
     import uvicorn
 

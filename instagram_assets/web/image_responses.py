@@ -1,6 +1,6 @@
-"""Responses with images that are safe for a browser: thumbnails and re-encoded JPEGs, never a file of another kind.
+"""Image responses that are safe for a browser: thumbnails, verified images, and re-encoded JPEGs.
 
-A file in a folder or from a site may be an HTML page or a program with the name of an image.
+A file with the name of an image can be an HTML page or a program, so files are never sent unchecked.
 """
 
 from collections.abc import Callable
@@ -24,19 +24,22 @@ _TYPES = {"jpg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
 
 @dataclass(frozen=True)
 class ImageBody:
-    """The bytes of an image response, with their media type."""
+    """The bytes of an image response and their media type."""
 
     data: bytes
     media_type: str
 
 
 def small_image(path: Path, max_megapixels: float) -> ImageBody:
-    """Returns a thumbnail of an image as upright JPEG. Raises DecodeError, MediaRefusedError or NotFoundError."""
+    """Returns a thumbnail of an image as JPEG. Raises DecodeError, MediaRefusedError (too large) or NotFoundError."""
     return ImageBody(small_jpeg(path, max_megapixels), "image/jpeg")
 
 
 def full_image(path: Path, max_megapixels: float) -> ImageBody:
-    """Returns the bytes of a clean JPEG, PNG or WebP, else the image re-encoded as JPEG; raises as `small_image`."""
+    """Returns the bytes of an image file if it is a valid JPEG, PNG or WebP, else the image re-encoded as JPEG.
+
+    Raises as `small_image` does.
+    """
     try:
         if path.stat().st_size <= _LARGEST:
             data = path.read_bytes()
@@ -51,9 +54,10 @@ def full_image(path: Path, max_megapixels: float) -> ImageBody:
 
 
 def image_response(request: Request, tag: str, known_tags: str | None, make: Callable[[], ImageBody]) -> Response:
-    """Returns the response with the image that `make` returns; 304 if `tag`, its ETag, is among `known_tags`.
+    """Returns a response with the image that `make` returns; 304 if the ETag `tag` is among `known_tags`.
 
-    An `<img>` whose image is missing gets a placeholder image, a program an error.
+    `known_tags` is the header If-None-Match. If the image is missing or cannot be decoded, `<img>` elements get a
+    placeholder image, and programs a JSON error.
     """
     headers = {"ETag": tag, "Cache-Control": _IMMUTABLE, "Vary": "Accept"}
     if known_tags and tag in (each.strip().removeprefix("W/") for each in known_tags.split(",")):

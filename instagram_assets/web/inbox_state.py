@@ -1,4 +1,4 @@
-"""The state of export files: waiting in the inbox, landed, or rejected with the reason; newest first."""
+"""The state of export files: waiting in the inbox, landed (read into the lake), or rejected; newest first."""
 
 import os
 import stat
@@ -23,7 +23,7 @@ _LONGEST_REASON = 2_000
 
 @dataclass(frozen=True)
 class WaitingFile:
-    """A file or folder in the inbox that has not landed; `bytes` is null for a folder."""
+    """A file or folder in the inbox that was not read yet; `bytes` is null for a folder."""
 
     name: str
     bytes: int | None
@@ -32,9 +32,9 @@ class WaitingFile:
 
 @dataclass(frozen=True)
 class LandedEntry:
-    """A landed file and the rows that it brought; `is_pending` while tables are still to be made of it.
+    """A file that was read into the lake, with its row counts; `is_pending` until all tables contain its rows.
 
-    Where its manifest is damaged, `problem` says so, and the counts are zero.
+    If its manifest is damaged, `problem` is the error, and the counts are zero.
     """
 
     name: str
@@ -50,7 +50,7 @@ class LandedEntry:
 
 @dataclass(frozen=True)
 class RejectedFile:
-    """A file of which nothing was taken, and why, with what helps."""
+    """A file that was rejected as a whole, with the reason and the remedy."""
 
     name: str
     reason: str
@@ -59,7 +59,7 @@ class RejectedFile:
 
 @dataclass(frozen=True)
 class InboxState:
-    """One page of each list, and how many entries each has in all; `has_more` when any of them goes on."""
+    """One page of each list of files, and the total length of each list; `has_more` if any list has a next page."""
 
     waiting: Sequence[WaitingFile]
     waiting_total: int
@@ -72,7 +72,7 @@ class InboxState:
 
 
 def read_inbox(lake: UPath, settings: Settings, page: int = 1, size: int = 25) -> InboxState:
-    """Page `page` of each list, with `size` entries. Only the landed files of that page are opened."""
+    """Returns a page of each list of files, with `size` entries each; opens only the manifests of that page."""
     inbox = settings.folder("inbox")
     begin, end = (page - 1) * size, page * size
     waits, landed, rejected = waiting_entries(inbox), _landed_names(lake), _notes(inbox / REJECTED)
@@ -91,7 +91,7 @@ def read_inbox(lake: UPath, settings: Settings, page: int = 1, size: int = 25) -
 
 
 def _waiting(path: Path) -> WaitingFile | None:
-    """A file or folder that waits in the inbox; null when it has just landed."""
+    """Returns a file or folder that waits in the inbox; None if it was moved since it was listed."""
     try:
         status = path.lstat()
     except OSError:
@@ -100,13 +100,13 @@ def _waiting(path: Path) -> WaitingFile | None:
 
 
 def _landed_names(lake: UPath) -> list[tuple[float, str]]:
-    """Names of the current manifests with their modification times, newest first; none is opened."""
+    """Returns (mtime, name) of the current manifests, newest first, without opening them."""
     times = dict(_times(lake / "landing" / "files"))
     return sorted(((times.get(f"{name}.json", 0.0), name) for name in newest_manifests(lake)), reverse=True)
 
 
 def _times(folder: UPath) -> Iterable[tuple[str, float]]:
-    """The names in a folder with their modification times, by one listing."""
+    """Returns the names in a folder with their mtimes, with one listing; mtimes are Unix timestamps."""
     if is_local(folder):
         return [(path.name, time) for time, path in _children(Path(folder.path))]
     try:
@@ -133,7 +133,7 @@ def _landed(lake: UPath, name: str, time: float, noted: set[str]) -> LandedEntry
 
 
 def _notes(folder: Path) -> list[tuple[float, Path]]:
-    """The note files beside rejected files with their modification times, newest first."""
+    """Returns (mtime, path) of the error files next to rejected files, newest first."""
     return sorted(((time, path) for time, path in _children(folder) if path.name.endswith(ERROR_SUFFIX)), reverse=True)
 
 
@@ -149,7 +149,7 @@ def _rejected(note: Path, time: float, inbox: Path) -> RejectedFile:
 
 
 def _children(folder: Path) -> list[tuple[float, Path]]:
-    """The entries of a folder with their modification times, without hidden ones and those that vanish meanwhile."""
+    """Returns (mtime, path) of the entries of a folder, without hidden files and files that disappear meanwhile."""
     found: list[tuple[float, Path]] = []
     try:
         with os.scandir(folder) as entries:
@@ -163,7 +163,7 @@ def _children(folder: Path) -> list[tuple[float, Path]]:
 
 
 def _shown(name: str) -> str:
-    """The name as valid UTF-8, which names on disk need not be."""
+    """Returns the file name as valid UTF-8, which file names on disk need not be."""
     return name.encode("utf-8", "replace").decode()
 
 

@@ -1,4 +1,4 @@
-"""Runs the command `instagram-assets index` as a child process of the web app, until it ends or must make way."""
+"""Runs the command `instagram-assets index` as a child process of the web app."""
 
 import json
 import os
@@ -19,10 +19,10 @@ _PREFIX = "instagram_assets-index-"
 def run_index_command(
     settings: Settings, *options: str, ended: Event, makes_way: Callable[[], bool] = lambda: False
 ) -> str | None:
-    """Run the command and return its error message, which is empty on success; None if it was killed before its end.
+    """Run the command and return its error message, empty on success; None if it was killed before it finished.
 
-    It is killed when `ended` is set, when `makes_way()` is true, and by an erasure, since its result would keep what is
-    erased meanwhile.
+    It is killed when `ended` is set, when `makes_way()` returns true, and when an erasure starts, since its result
+    would contain data that is being erased.
     """
     change_before = last_change()
     with tempfile.TemporaryDirectory(prefix=_PREFIX) as logs, child_processes(Path(logs), _PREFIX) as group:
@@ -35,7 +35,7 @@ def run_index_command(
 
 
 def _environment(settings: Settings) -> dict[str, str]:
-    """Environment variables of the child: the same lake, data folder and days, without the web app's token."""
+    """Returns the child's environment variables: the same lake, data folder and limits, without the access token."""
     others = {name: value for name, value in os.environ.items() if name != settings.web.token_variable}
     given = {
         "DATA_DIR": str(settings.data_dir.absolute()),
@@ -49,7 +49,7 @@ def _environment(settings: Settings) -> dict[str, str]:
 
 
 def _error_message(child: Child) -> str:
-    """The last line of a failed child's output, which is the error message of a command; empty after success."""
+    """Returns the error message of a failed child process, the last line of its output; empty if it succeeded."""
     status = child.process.returncode
     if not status:
         return ""

@@ -1,4 +1,4 @@
-"""The search index of the lake for pages: its newest version, its state, and the response while it is being built."""
+"""Access to the search index for pages: its newest version, its state, and the response while it is being built."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,9 +21,10 @@ _DAMAGED = "The index of the lake is damaged, and is made anew. Ask again."
 
 @dataclass(frozen=True)
 class IndexState:
-    """The state of the index. `problem` says why it cannot be built or read; `made_at` is null where there is none.
+    """The state of the index: `problem` is why it cannot be built or read, `made_at` is None if it was never built.
 
-    `behind` is true when a local lake was written since; `is_kept` when an updater process keeps it up to date.
+    `behind` is true if the lake was written since (only detected for local lakes); `is_kept` is true if this process
+    keeps the index up to date.
     """
 
     is_there: bool
@@ -35,10 +36,10 @@ class IndexState:
 
 
 def index_of(services: Services) -> LakeIndex:
-    """The current index; it is never built in this process.
+    """Returns the newest version of the index; never builds it.
 
-    Raises NotReadyError while it is built for the first time or rebuilt after damage; DamagedError where no updater
-    would rebuild it.
+    Raises NotReadyError while the index is built for the first time or rebuilt after damage, and DamagedError for a
+    damaged index if this process does not update it.
     """
     folder = services.settings.folder(INDEX_FOLDER)
     handle = index_handle(folder)
@@ -55,7 +56,7 @@ def index_of(services: Services) -> LakeIndex:
 
 
 def index_state(services: Services) -> IndexState:
-    """The state of the index, determined quickly; for pages and for the status."""
+    """Returns the state of the index for pages and the status; fast, since it reads no files of the lake."""
     folder = services.settings.folder(INDEX_FOLDER)
     updater = updater_of(folder)
     made_at, trouble = None, ""
@@ -79,7 +80,7 @@ def index_state(services: Services) -> IndexState:
 
 
 def answer_waiting(app: FastAPI) -> None:
-    """Register a handler in `app` that responds to NotReadyError."""
+    """Register an error handler for NotReadyError, which shows that the index is being built."""
     app.add_exception_handler(NotReadyError, _waiting)
 
 
@@ -98,7 +99,10 @@ def _page(request: Request) -> str:
 
 
 def notice(request: Request, *, is_waiting: bool) -> HTMLResponse:
-    """The notice about the index; a waiting page is told to reload once the index is ready."""
+    """Returns the page fragment about the state of the index.
+
+    With `is_waiting`, the page was waiting for the index, and is reloaded once that is ready.
+    """
     state = index_state(services_of(request))
     answer = render(request, "index_state.html", state=state, is_waiting=is_waiting)
     if is_waiting and state.is_there:

@@ -1,4 +1,4 @@
-"""Keeps the index up to date with the lake while the web app runs: polls, and updates in a child process."""
+"""Keeps the index up to date while the web app runs: polls the lake for changes, and updates in a child process."""
 
 import threading
 from collections.abc import Callable, Generator, Iterator
@@ -25,14 +25,14 @@ from instagram_assets.storage.lake import lake_root
 from instagram_assets.web.index_command import run_index_command
 
 _LOOK_SECONDS, _LOOK_SECONDS_AT_STORE = 3.0, 300.0
-"""How long between two looks at a lake on a disk, and in an object store, which takes a list of all files."""
+"""Seconds between two polls of a local lake, and of one in an object store, whose files all have to be listed."""
 _TIMES_AS_LONG = 3
-"""An update is followed by a pause of so many times its own length, while runs write without end."""
+"""After an update, the pause is at least this many times its duration, so that steady writes cause no steady load."""
 _FIRST_WAIT, _LONGEST_WAIT = 10.0, 600.0
 
 
 class IndexUpdater:
-    """A thread that keeps one index up to date, from `start` to `stop`."""
+    """A background thread that keeps the index up to date, from `start` to `stop`."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -45,13 +45,13 @@ class IndexUpdater:
         self._failures = 0
         self.is_updating = False
         self.problem = ""
-        """Why the last update failed; empty after one that did not."""
+        """Why the last update failed; empty if it succeeded."""
 
     def start(self) -> None:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop the thread and its child process; the index stays as it was."""
+        """Stop the thread and its child process; an unfinished update is discarded."""
         self._ended.set()
         self._thread.join()
 
@@ -82,14 +82,14 @@ class IndexUpdater:
                 wait = min(_FIRST_WAIT * 2 ** (self._failures - 1), _LONGEST_WAIT)
 
     def _is_needed(self, root: UPath) -> bool:
-        """Whether the lake has changed since the last poll; always true for object stores, which need a listing."""
+        """Whether the lake changed since the last update; always true for object stores, which have no mtimes."""
         if not index_file(self._folder).exists() or self.problem or self._opened.is_damaged:
             return True
         now = fingerprint(root)
         return not now or now not in (self._seen, indexed_fingerprint(self._folder))
 
     def _update(self, root: UPath) -> None:
-        """Update the index in a child process; an erasure stops it, since the index would keep erased data."""
+        """Update the index in a child process; an erasure kills it, since the index would keep erased data."""
         before = fingerprint(root)
         options = ("--rebuild",) if self._opened.is_damaged else ()
         self.is_updating = True
@@ -103,7 +103,7 @@ class IndexUpdater:
             self._seen, self.problem, self._failures = before, "", 0
 
     def _warm_up(self) -> None:
-        """Fill the caches for the first pages of a new version before they are requested."""
+        """Fill the caches of a new version of the index before the first requests need them."""
         stamp = version_stamp(index_file(self._folder))
         if self.problem or not stamp or stamp == self._warm:
             return
@@ -121,7 +121,7 @@ class IndexUpdater:
 
 @contextmanager
 def index_updates(settings: Settings) -> Generator[IndexUpdater]:
-    """Context manager: keep the index of these settings up to date while the block runs."""
+    """Context manager that keeps the index of these settings up to date while its block runs."""
     folder = settings.folder(INDEX_FOLDER)
     updater = IndexUpdater(settings)
     _updaters[folder] = updater
@@ -137,12 +137,15 @@ _updaters: dict[Path, IndexUpdater] = {}
 
 
 def updater_of(folder: Path) -> IndexUpdater | None:
-    """The updater of the index in this folder in this process; null where there is none."""
+    """Returns this process's updater of the index in a folder; None if this process does not update it."""
     return _updaters.get(folder)
 
 
 def _warm_ups(index: LakeIndex) -> Iterator[Callable[[], object]]:
-    """Steps that fill the caches of a new index, the most important first; a request waits for at most one step."""
+    """Yields functions that fill the caches of a new index, most important first.
+
+    A request waits for at most one of them.
+    """
     yield partial(shared_sorted_rows().images, index, Filter())
     yield partial(shared_sorted_rows().posts, index, Filter())
     yield partial(choices_of, index)
@@ -153,5 +156,5 @@ def _warm_ups(index: LakeIndex) -> Iterator[Callable[[], object]]:
             yield partial(shared_sorted_rows().images, index, Filter(), sort)
     for sort in get_args(PostSort):
         yield partial(shared_sorted_rows().posts, index, Filter(), sort)
-    # For words in captions: which posts images belong to.
+    # A text query caches the mapping from images to posts, which all text queries need.
     yield partial(shared_sorted_rows().images, index, Filter(q="a"))

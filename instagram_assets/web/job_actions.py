@@ -1,4 +1,4 @@
-"""Actions on collection jobs and their folders: start, cancel, remove, and rewrite the folder of a search."""
+"""Actions on collection jobs: start, cancel, remove from the history, and rewrite the image folder of a search."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Generator, Iterable, Mapping, Sequence
@@ -28,7 +28,7 @@ _RUNS_AT_ONCE = 500
 
 
 async def start(services: Services, body: JobBody) -> Job:
-    """Start a collection. Raises the error of an invalid request before anything is started."""
+    """Start a collection and return its job. Raises the error of an invalid request before anything is started."""
     run = await asyncio.to_thread(body.start, services.settings)
     async with alone_with(services, [run.search]):
         if run.search:
@@ -38,9 +38,9 @@ async def start(services: Services, body: JobBody) -> Job:
 
 
 async def cancel(services: Services, job_id: str) -> Job:
-    """Cancel a queued or running job; its output stays. Cancelling twice does nothing more.
+    """Cancel a queued or active job; what it has written is kept. Does nothing if it is already cancelled.
 
-    Raises NotFoundError, and ConflictError for a job that has finished.
+    Raises NotFoundError for an unknown job, and ConflictError for one that has finished.
     """
     job = await find_job(services, job_id)
     if job.is_cancelling or job.state is State.cancelled:
@@ -59,12 +59,12 @@ async def cancel(services: Services, job_id: str) -> Job:
 
 
 async def remove(services: Services, job_id: str, *, files: bool = False) -> Removed:
-    """Remove a finished job from the history; with `files` also the folder of its search.
+    """Remove a finished job from the history; with `files`, also the image folder of its search.
 
-    In the folder our own images, manifest and dataset card are deleted if unchanged since we wrote them. Files that
-    people added or changed stay, and so does the lake: the run's materializations are Dagster's record of what was
-    made. Raises NotFoundError, and ConflictError for a queued or running job, and with `files` where the folder belongs
-    to another job that is queued, running or finished later than this one.
+    In the folder, only files that this package wrote (images, manifest, dataset card) and nobody changed are deleted.
+    The lake is not changed, and Dagster keeps the run with its materializations. Raises NotFoundError for an unknown
+    job, and ConflictError for one that is queued or active. With `files`, raises ConflictError also if another job uses
+    the folder or wrote it later.
     """
     job = await find_job(services, job_id)
     if job.is_open:
@@ -92,9 +92,9 @@ async def remove(services: Services, job_id: str, *, files: bool = False) -> Rem
 
 
 async def clear(services: Services, *, files: bool = False) -> int:
-    """Remove all finished jobs from the history, as `remove` does; returns their number.
+    """Remove all finished jobs from the history, with `files` also their image folders; returns the number of jobs.
 
-    Folders stay that are in use, or that were written by a job that finished after the check.
+    Folders that are in use, or that were written by a job that finished meanwhile, are kept.
     """
 
     def look() -> dict[str, str]:
@@ -120,9 +120,10 @@ async def clear(services: Services, *, files: bool = False) -> int:
 
 
 async def apply_decisions(services: Services, search: str) -> str:
-    """Start a run that only rewrites the folder of a search, applying people's decisions; returns the run id.
+    """Start a run that rewrites the image folder of a search by the users' keep/drop decisions; returns the run id.
 
-    Raises NotFoundError when there is no such search, and ConflictError while another run uses the folder.
+    No images are searched or downloaded. Raises NotFoundError for an unknown search, and ConflictError while another
+    run uses the folder.
     """
     if not search:
         raise NotFoundError("This collection has no folder of images.")
@@ -134,7 +135,7 @@ async def apply_decisions(services: Services, search: str) -> str:
 
 
 async def _folders_in_use(services: Services) -> set[str]:
-    """The folders of queued and running searches, also of those hidden from the history."""
+    """Returns the image folders of queued and active runs, including runs that are hidden from the history."""
     found, cursor = set[str](), None
     while True:
         runs = await services.dagster.runs({}, limit=_RUNS_AT_ONCE, cursor=cursor, statuses=ACTIVE_STATUSES)
@@ -146,7 +147,10 @@ async def _folders_in_use(services: Services) -> set[str]:
 
 
 def _remove_folders(settings: Settings, names: Sequence[str]) -> Removed:
-    """Delete the folders of searches; names come from run tags, which anybody can write: paths are ignored."""
+    """Delete the image folders of searches by name; returns how many files were deleted and which were kept.
+
+    The names come from run tags, which anybody can set, so only names of existing subfolders are accepted.
+    """
     base = searches_folder(settings)
     with suppress(FileNotFoundError):
         there = {entry.name: entry for entry in base.iterdir() if entry.is_dir() and not entry.is_symlink()}
@@ -157,9 +161,10 @@ def _remove_folders(settings: Settings, names: Sequence[str]) -> Removed:
 
 @contextmanager
 def run_history(settings: Settings) -> "Generator[dg.DagsterInstance]":
-    """Context manager: Dagster's instance, since its GraphQL API can neither tag a run nor import one.
+    """Context manager: Dagster's instance, for changes of the history that its GraphQL API does not support.
 
-    Raises NotFoundError, and PausedError during an erasure, which needs exclusive use of it.
+    Raises NotFoundError if Dagster was never started, and PausedError during an erasure, which needs exclusive use of
+    it.
     """
     from instagram_assets.automation.shell_runs import look_at_instance
 
@@ -176,9 +181,9 @@ _locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary
 
 @asynccontextmanager
 async def alone_with(services: Services, folders: Iterable[str]) -> AsyncGenerator[None]:
-    """Context manager: hold this process's locks of these folders; empty names are ignored.
+    """Context manager: this process's locks on these image folders of searches; empty names are ignored.
 
-    Locks are acquired in sorted order, which avoids deadlocks.
+    The locks are acquired in sorted order to avoid deadlocks.
     """
     root = str(services.settings.folder("datasets").absolute())
     locks = [_locks.setdefault((root, name), asyncio.Lock()) for name in sorted({*folders} - {""})]

@@ -1,4 +1,4 @@
-"""Request bodies that start a collection, validated as the commands `search`, `scrape` and `collect` do."""
+"""Request bodies that start a collection, with the validation of the commands `search`, `scrape` and `collect`."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, NamedTuple
@@ -17,7 +17,7 @@ Day = Annotated[str, Field(max_length=40, description="The day of the oldest pos
 
 
 class Start(NamedTuple):
-    """A run to start: the Dagster job, its config and tags, and the key of its partition of `searches`."""
+    """A Dagster run to launch: job name, config, tags, and the partition key of `searches`, empty for other jobs."""
 
     job: str
     config: dict[str, Any]
@@ -30,7 +30,7 @@ class _Body(BaseModel):
 
 
 class SearchBody(_Body):
-    """An image search; what is not given is as the settings say."""
+    """An image search; fields that are not given have the values of the settings."""
 
     query: Annotated[str, Field(description="The search word, such as cat.", max_length=10_000)]
     limit: Annotated[int | None, Field(description=f"Images wanted, 1 to {MOST_IMAGES}.")] = None
@@ -43,7 +43,11 @@ class SearchBody(_Body):
     refresh: Annotated[bool, Field(description="Ask the page again, and let images go that it does not have.")] = False
 
     def start(self, settings: Settings) -> Start:
-        """The run for this request. Raises SearchRequestError; ModelError or SettingsError for what is missing."""
+        """Returns the run for this request.
+
+        Raises SearchRequestError for an invalid request, and ModelError or SettingsError for a missing model or
+        setting.
+        """
         from instagram_assets.privacy.tombstones import load_tombstones
         from instagram_assets.search.search_requests import refuse_forgotten_query
         from instagram_assets.status.preflight import check_search
@@ -58,7 +62,7 @@ class SearchBody(_Body):
 
 
 class ScrapeBody(_Body):
-    """What an actor of Apify is to collect; without names those that its input names. It costs money."""
+    """A run of an Apify actor; without `names`, the names in its input file are scraped. It costs money."""
 
     name: Annotated[_Name, Field(description="The input: posts, reels, profiles, hashtags, or one of your own.")]
     names: Names = []
@@ -66,7 +70,10 @@ class ScrapeBody(_Body):
     again: Annotated[bool, Field(description="Also when the same was scraped within the last twelve hours.")] = False
 
     def start(self, settings: Settings) -> Start:
-        """The run for this request. Raises ScrapeRequestError; ScrapeRefusedError or SettingsError without a token."""
+        """Returns the run for this request.
+
+        Raises ScrapeRequestError for an invalid request or an erased name, and SettingsError without Apify's token.
+        """
         from instagram_assets.automation.scrape_job import scrape_run_config
         from instagram_assets.privacy.tombstones import load_tombstones
         from instagram_assets.sources.apify_inputs import load_scrape_request, parse_day
@@ -81,7 +88,7 @@ class ScrapeBody(_Body):
 
 
 class CollectionBody(_Body):
-    """Whom our own collector is to ask about; without names whom the registry has this week."""
+    """A run of our own collector; without `names`, it collects what the registry has for this week."""
 
     names: Annotated[Names, Field(description="Accounts, and hashtags with their #.")] = []
     site: Annotated[
@@ -94,7 +101,7 @@ class CollectionBody(_Body):
     ] = False
 
     def start(self, settings: Settings) -> Start:
-        """The run for this request. Raises CollectionRefusedError or SettingsError."""
+        """Returns the run for this request. Raises CollectionRefusedError, or SettingsError for a missing setting."""
         from instagram_assets.collect.collect_targets import choose_targets
         from instagram_assets.sources.apify_inputs import parse_day
 

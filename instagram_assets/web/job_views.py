@@ -1,4 +1,4 @@
-"""Data of job pages in addition to runs: whether Dagster responds, the original request, reasons, duration."""
+"""Data of job pages beyond the job itself: Dagster's availability, the search request, left-out images, durations."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -17,14 +17,14 @@ from instagram_assets.web.rendering import format_duration
 from instagram_assets.web.words import Words
 
 _STARTS_RUNS = "QUEUED_RUN_COORDINATOR"
-"""The daemon without which runs wait."""
+"""Type of the Dagster daemon that starts queued runs."""
 
 
 @dataclass(frozen=True)
 class Watched:
-    """A page of jobs, newest first, and whether older ones follow; empty with `is_down` if Dagster did not respond.
+    """A page of jobs, newest first; `before` is the cursor of the next page, `is_down` whether Dagster is down.
 
-    `waits` is true when queued runs are not started because the daemon for that is not running.
+    `waits` is true if queued runs are not started because the responsible Dagster daemon is not running.
     """
 
     jobs: Sequence[Job] = ()
@@ -34,14 +34,14 @@ class Watched:
 
     @property
     def polls(self) -> bool:
-        """Whether the page should poll, because something changes without user action."""
+        """Whether the page should poll for changes: a job is queued or active, or Dagster is down."""
         return self.is_down or any(job.is_open for job in self.jobs)
 
 
 async def watch(
     services: Services, *, before: str | None = None, size: int = 25, states: Sequence[State] = ()
 ) -> Watched:
-    """A page of jobs as `find_jobs` gives them, with Dagster's availability."""
+    """Returns a page of jobs as `find_jobs` does, or `is_down` if Dagster does not respond."""
     try:
         page, waits = await asyncio.gather(
             find_jobs(services, before=before, size=size, states=states), nothing_starts(services)
@@ -52,7 +52,7 @@ async def watch(
 
 
 async def nothing_starts(services: Services) -> bool:
-    """Whether queued runs would wait because the daemon that starts them does not run."""
+    """Whether queued runs are not started because the responsible Dagster daemon is not running."""
     return not (await services.dagster.daemons()).get(_STARTS_RUNS, True)
 
 
@@ -62,9 +62,10 @@ _COLUMNS = ("kept", "reason")
 
 @dataclass(frozen=True)
 class Details:
-    """Details of one job from the lake: `left_out` counts candidates by reason; `problem` says why they cannot be read.
+    """Details of a search job from the lake: `left_out` counts the candidate images that were left out, by reason.
 
-    `body` is the body of `POST /api/run` that starts the same again; empty where the page cannot start it.
+    `requested` are the options of the search. `body` is the request body for `POST /api/run` that starts the same
+    search again; empty if the page cannot start it. `problem` is the error if the lake cannot be read.
     """
 
     requested: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -74,9 +75,9 @@ class Details:
 
 
 def details_of(services: Services, job: Job, *, is_newest: bool) -> Details:
-    """Read the details of a job, and, of the newest job of its folder, why candidates were left out.
+    """Reads the details of a job; `left_out` only for the newest job of its image folder.
 
-    It reads files, so call it in a thread.
+    It reads files, so async code has to call it in a thread.
     """
     if job.kind is not Kind.search:
         return Details()
@@ -95,7 +96,7 @@ def details_of(services: Services, job: Job, *, is_newest: bool) -> Details:
 
 
 def took(job: Job, words: Words) -> str:
-    """The duration of a job, so far if it is running; empty before its start, or when its end is unknown."""
+    """Returns the duration of a job as text, up to now if it is active; empty if it is unknown."""
     if job.started_at is None or (job.finished_at is None and not job.is_open):
         return ""
     return format_duration((job.finished_at or datetime.now(UTC)) - job.started_at, words)
@@ -106,7 +107,7 @@ def _requested(request: SearchRequest) -> dict[str, Any]:
 
 
 def _left_out(services: Services, job: Job) -> dict[str, int]:
-    """Counts of candidates that the folder's newest run left out, by reason; empty for earlier runs."""
+    """Returns the number of left-out candidate images by reason; empty unless the lake has this job's result."""
     if not job.folder or not job.candidates:
         return {}
     rows = read_table(services.lake, "search_dataset", [job.folder]).select(_COLUMNS).to_pylist()

@@ -1,4 +1,4 @@
-"""Counts of what the lake contains, read from Parquet footers and cached by file."""
+"""Counts of accounts, posts, images and searches in the lake, read from Parquet footers and cached per file."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -24,7 +24,7 @@ _MOST_LAKES = 8
 
 @dataclass(frozen=True)
 class LakeCounts:
-    """How many accounts, hashtags, posts, images (fetched) and searches the lake has; damaged tables are left out."""
+    """Number of accounts, hashtags, posts, downloaded images and searches in the lake, without damaged files."""
 
     accounts: int
     hashtags: int
@@ -34,14 +34,14 @@ class LakeCounts:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing has been collected or searched for yet."""
+        """Whether the lake has no data of accounts, hashtags or searches."""
         return not (self.accounts or self.hashtags or self.searches)
 
 
 def lake_counts(root: UPath) -> LakeCounts | None:
-    """The counts of a lake, cached for some seconds; null while they are computed for the first time.
+    """Returns the counts of a lake, cached for some seconds; None while they are computed for the first time.
 
-    Raises StorageError when the lake cannot be read.
+    Raises StorageError if the lake cannot be read.
     """
     return _remembered(root).newest(patience=0.1)
 
@@ -69,7 +69,10 @@ def _count(root: UPath, footers: dict[str, tuple[object, int, Counter[str]]]) ->
 def _footers(
     paths: Iterable[UPath], name: str, known: dict[str, tuple[object, int, Counter[str]]]
 ) -> list[tuple[int, Counter[str]]]:
-    """Row and status counts of files, from the cache for files that have not changed."""
+    """Returns (number of rows, rows per `status`) of each file; reads no Parquet footer of unchanged files.
+
+    `known` is the cache, by path, and is updated. Damaged files are skipped.
+    """
     found: list[tuple[int, Counter[str]]] = []
     for path in paths:
         stamp = _stamp(path)
@@ -87,7 +90,10 @@ def _footers(
 
 
 def _stamp(path: UPath) -> object:
-    """A value that changes when a local file does; null elsewhere, where a stat call costs as much as reading."""
+    """Returns a value that changes when a local file does.
+
+    None for other file systems, where checking it would cost as much as reading the footer.
+    """
     if not is_local(path):
         return None
     try:

@@ -1,4 +1,4 @@
-"""ASGI middleware of the web app: headers, limits on bodies, no changes during an erasure, and login."""
+"""ASGI middleware of the web app: response headers, body limits, read-only mode during an erasure, and login."""
 
 import asyncio
 from urllib.parse import quote, urlsplit
@@ -32,7 +32,10 @@ _FOR_GOOD, _NEVER = "public, max-age=31536000, immutable", "no-store"
 
 
 class Headers:
-    """Middleware that adds security and cache headers; a response's own cache headers and security policy stay."""
+    """Middleware that adds security and cache headers to responses.
+
+    A route's own cache headers are kept, and so is its content security policy if that sets `default-src`.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -69,9 +72,9 @@ _BODY_SECONDS = 30.0
 
 
 class SmallBodies:
-    """Middleware that rejects bodies above 1 MiB, and those that do not end within `seconds`.
+    """Middleware that rejects request bodies above 1 MiB, and bodies that take longer than `seconds`.
 
-    Except for PUT, whose files are streamed, and limited elsewhere.
+    PUT requests are exempt: their files are streamed, with a limit of their own.
     """
 
     def __init__(self, app: ASGIApp, seconds: float = _BODY_SECONDS) -> None:
@@ -101,7 +104,7 @@ class SmallBodies:
 
 
 async def _read_body(receive: Receive) -> bytes | None:
-    """The body, or as much of it as shows that it is too large; null where the client has disconnected."""
+    """Returns the request body, cut off shortly after the size limit; None if the client has disconnected."""
     body = bytearray()
     message: Message = {"type": "http.request", "more_body": True}
     while message.get("more_body") and len(body) <= _MOST_BYTES:
@@ -123,7 +126,7 @@ _TOUCH_NO_DATA = ("/api/login", "/api/logout")
 
 
 class NoChangesWhilePaused:
-    """Middleware that responds 409 to all changes during an erasure, except login and logout."""
+    """Middleware that rejects all changes with status 409 during an erasure, except login and logout."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -143,9 +146,9 @@ _BROWSER_HEADERS = ("origin", "sec-fetch-site", "cookie")
 
 
 class LoginGate:
-    """Middleware that requires the access token or a session, and the CSRF token of our own pages for changes.
+    """Middleware that requires an access token or session, and for changes by browsers a CSRF token.
 
-    It is inside the application, so that its error responses are pages of it.
+    It is part of the application, not around it, so that it can respond with the app's error pages.
     """
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
@@ -168,7 +171,7 @@ class LoginGate:
         await (refusal or self._app)(scope, receive, send)
 
     def _not_from_here(self, request: Request) -> Response | None:
-        """The error response to another machine where no token is configured, or to a proxy; null when allowed."""
+        """Returns the error response to a request through a proxy if no access token is configured; else None."""
         if self._access.is_demanded or not any(name in request.headers for name in _FORWARDED):
             return None
         return error_response(request, 403, "forwarded")
@@ -189,7 +192,7 @@ class LoginGate:
         return error_response(request, 401, "login_required", headers=headers)
 
     def _not_of_our_pages(self, request: Request) -> Response | None:
-        """The error response to a browser's change request without our pages' CSRF token; null when allowed."""
+        """Returns the error response if a browser requests a change without a valid CSRF token; else None."""
         if request.method in SAFE_METHODS or not any(name in request.headers for name in _BROWSER_HEADERS):
             return None
         if self._access.is_page_token(request.headers.get(CSRF_HEADER, ""), request.scope[SESSION]):
@@ -198,14 +201,14 @@ class LoginGate:
 
 
 def _no_address(request: Request) -> Response | None:
-    """404 for a path with a line break at its end, which route patterns would ignore; null for others."""
+    """Returns a 404 response for a path that ends with a line break, which route patterns would ignore; else None."""
     if not request.scope["path"].endswith("\n"):
         return None
     return error_response(request, 404, "not_found")
 
 
 def refused_token(request: Request, access: Access, token: str) -> Response | None:
-    """The error response to a wrong token, or one sent too soon after many wrong ones; null for the right one."""
+    """Returns the error response to a wrong access token, or after too many wrong ones; None if the token is right."""
     try:
         if access.is_token(token, request.client.host if request.client else ""):
             return None
@@ -216,7 +219,7 @@ def refused_token(request: Request, access: Access, token: str) -> Response | No
 
 
 def _page_of(request: Request) -> tuple[str, str]:
-    """Path and query of the page that contains the requested part; the start page where the request names none."""
+    """Returns path and query of the page from which htmx requested a fragment; the start page if unknown."""
     try:
         page = urlsplit(request.headers.get("hx-current-url", "/"))
     except ValueError:

@@ -1,4 +1,4 @@
-"""Details of one post that are only in the lake and not in the index: tokens, labels, video, and source."""
+"""Details of one post that are only in the lake, not in the index: tokens, labelling rule, video, and source file."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ _VIDEO = ("video_id", "url", "path", "bytes", "duration", "width", "height", "co
 
 @dataclass
 class PostInLake:
-    """Details of one post; fields are empty where the lake has nothing; `problems` says what could not be read."""
+    """Details of one post from the lake; missing ones are empty, `problems` are errors of unreadable tables."""
 
     tokens: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
     mentions: list[str] = field(default_factory=list[str])
@@ -28,7 +28,7 @@ class PostInLake:
 
 
 def read_post(root: UPath, row: dict[str, Any]) -> PostInLake:
-    """The details of a post, given its row of the index's `posts`, from the files of its account and month."""
+    """Reads the details of a post from the lake; `row` is the post's row in the index."""
     found = PostInLake()
     if post := _row(root, "posts", row, ("mentions", "source_sha256"), found):
         found.mentions, found.source_sha256 = post["mentions"] or [], post["source_sha256"]
@@ -57,7 +57,7 @@ def _row(
 
 
 def _rule(root: UPath, kind: str, found: PostInLake) -> str | None:
-    """The labelling rule of a kind of posts: the same for all of them, since all are labelled at once."""
+    """Returns the name of the virality rule for this kind of posts; it is the same in all rows."""
     from instagram_assets.arrow import compute
 
     try:

@@ -1,6 +1,6 @@
-"""Translation of reasons: why an image was left out, and why a post is labelled viral or not.
+"""Translates the reasons why an image was left out, and why a post is labelled viral or not.
 
-Tables and manifests store reasons as English sentences with numbers in them; unknown ones are shown as they are.
+Tables and manifests contain reasons as English sentences with numbers; unknown reasons are shown untranslated.
 """
 
 import re
@@ -9,7 +9,7 @@ from instagram_assets.web.words import Words
 
 _NUMBER = r"[\d.]+"
 _DOUBLED = r"doubled: same picture as result (?P<rank>\d+), "
-# The longer form of a reason first; its translation is `reasons.NAME`.
+# Patterns of reasons, the longer form of a reason first; the translation key is `reasons.NAME`.
 _KNOWN = {
     "smaller_than": r"smaller than (?P<side>\d+) px \((?P<width>\d+) x (?P<height>\d+)\)",
     "smaller": r"smaller than (?P<side>\d+) px",
@@ -39,13 +39,13 @@ _KNOWN = {
 }
 _PATTERNS = {name: re.compile(pattern, re.DOTALL) for name, pattern in _KNOWN.items()}
 NAMES = tuple(_KNOWN)
-"""The names of all reasons that there are words for."""
+"""The names of all reasons that have a translation."""
 
 _COUNT = r"[\d,]+"
 _NUMBER_OF = rf"(?P<number>{_COUNT}) of"
 _MEASURE = r"(?P<measure>(?:likes|comments|views|plays)(?: (?:and|or) (?:likes|comments|views|plays))*)"
 _GROUP = r"(?P<group>(?:all|the) .+?)"
-# Reasons of engagement/virality_rules.py; their translation is `viral.NAME`.
+# Patterns of the reasons in engagement/virality_rules.py; the translation key is `viral.NAME`.
 _VIRAL = {
     "unknown": rf"{_MEASURE} hidden or unknown",
     "unknown_numbers": rf"{_MEASURE} unknown",
@@ -70,7 +70,7 @@ _GROUP_NAMES = re.compile(
 
 
 def reason_words(words: Words, reason: str) -> str:
-    """A reason, or several that are joined by `; `, in words.
+    """Returns the translation of a reason why an image was left out, or of several reasons separated by `; `.
 
     >>> reason_words(words_in("en"), "smaller than 300 px (240 x 180)")
     'smaller than 300 px (240 × 180)'
@@ -81,7 +81,7 @@ def reason_words(words: Words, reason: str) -> str:
 
 
 def viral_words(words: Words, reason: str | None) -> str:
-    """The translated reason of a virality label; reasons of user-defined rules are returned unchanged."""
+    """Returns the translated reason of a virality label; reasons of user-defined rules are returned unchanged."""
     for name, pattern in _VIRAL_PATTERNS.items():
         if match := pattern.fullmatch(reason or ""):
             return words(f"viral.{name}", **_values(words, match))
@@ -100,7 +100,7 @@ def _in_words(words: Words, reason: str) -> str:
 
 
 def _values(words: Words, match: re.Match[str]) -> dict[str, str]:
-    """The values in a reason, with the measure and the comparison translated."""
+    """Returns the values in a reason, with the names of the metric and of the comparison group translated."""
     found = match.groupdict()
     if measure := found.get("measure"):
         names = [words(f"viral.measures.{name}") for name in re.split(" and | or ", measure)]

@@ -1,4 +1,4 @@
-"""Rendering of Jinja templates in the reader's language and theme, and formatting of times and durations."""
+"""Renders Jinja templates in the reader's language and theme, and formats times and durations."""
 
 from datetime import datetime, timedelta
 from functools import cache, partial
@@ -20,17 +20,17 @@ from instagram_assets.web.words import LANGUAGES, Words, language_of, words_in
 
 
 def format_time(at: datetime, zone: ZoneInfo) -> str:
-    """A time to the minute in the configured time zone: the same in every language, and sortable as text."""
+    """Formats a timestamp to the minute in a time zone, such as `2026-11-02 09:30`; the same in every language."""
     return at.astimezone(zone).strftime("%Y-%m-%d %H:%M")
 
 
 def format_clock(seconds: float, zone: ZoneInfo) -> str:
-    """The time of day to the second of a Unix timestamp."""
+    """Formats a Unix timestamp as time of day in a time zone, such as `09:30:05`."""
     return datetime.fromtimestamp(seconds, zone).strftime("%H:%M:%S")
 
 
 def format_duration(length: timedelta, words: Words) -> str:
-    """A duration in its two largest units, such as `3 min 20 s`."""
+    """Formats a duration in its two largest units, such as `3 min 20 s`, in the language of `words`."""
     seconds = max(0, round(length.total_seconds()))
     if seconds < 60:
         return words("job.seconds", seconds=seconds)
@@ -42,11 +42,11 @@ def format_duration(length: timedelta, words: Words) -> str:
 WEB_FOLDER = Path(__file__).parent
 THEMES = ("auto", "light", "dark")
 _PAGES = ("start", "morning", "gallery", "insights", "collect", "history", "accounts", "status")
-"""The pages of the navigation, by the names of their routes; their titles are the words `nav.NAME`."""
+"""The pages of the navigation, as route names; the translation key of their titles is `nav.NAME`."""
 
 
 def render(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
-    """Render a page or a fragment; `values` are the template's variables.
+    """Renders a page or a page fragment from a template; `values` are the template's variables.
 
     Every template also has `t` (translations in the reader's language), `language`, `theme`, `csrf`, `is_logged_in`,
     `is_paused` (Dagster is stopped during an erasure), `limits` (maximum lengths of inputs), `stamp`, `request`, and
@@ -76,13 +76,13 @@ def render(request: Request, template: str, status: int = 200, **values: Any) ->
 
 
 def words_of(request: Request) -> Words:
-    """The translations in the reader's language: the chosen one, else the browser's preference."""
+    """Returns the translations in the reader's language: the one chosen in the app, else the browser's preference."""
     return words_in(language_of(request.cookies.get("language", ""), request.headers.get("accept-language", "")))
 
 
 @cache
 def static_version() -> str:
-    """The version in URLs of static files, which changes with their content, so that browsers can cache them."""
+    """Returns a hash of all static files; it is part of their URLs, so that browsers can cache them for good."""
     found = sha256()
     for path in sorted((WEB_FOLDER / "static").iterdir()):
         found.update(path.read_bytes())
@@ -91,7 +91,7 @@ def static_version() -> str:
 
 @cache
 def environment() -> Environment:
-    """The Jinja environment: all values are escaped, and an undefined variable is an error."""
+    """Returns the Jinja environment: values are HTML-escaped, and undefined variables raise an error."""
     made = Environment(
         loader=FileSystemLoader(WEB_FOLDER / "templates"),
         autoescape=select_autoescape(default=True, default_for_string=True),

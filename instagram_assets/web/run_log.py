@@ -1,4 +1,4 @@
-"""Paging through the log of a run: all events or only warnings, from a cursor or from the end."""
+"""Reads the log of a Dagster run page by page: all events or only warnings, from a cursor or from the end."""
 
 import base64
 import json
@@ -21,7 +21,7 @@ _WARNS = ("WARNING", "ERROR", "CRITICAL")
 
 @dataclass(frozen=True)
 class _Lines:
-    """Lines of a log and the cursor behind them; `skipped` lines before them are left out."""
+    """Events of a run's log and the cursor after the last one; `skipped` is true if earlier events were left out."""
 
     events: Sequence[Event]
     cursor: str
@@ -30,7 +30,10 @@ class _Lines:
 
 
 async def lines_of(dagster: DagsterApi, run_id: str, cursor: str | None, *, only_warnings: bool) -> _Lines:
-    """The next lines after a cursor; where few of them are warnings, further pages are read."""
+    """Returns the next log events after a cursor, or from the beginning without one.
+
+    With `only_warnings`, reads further pages until there are enough warnings or errors.
+    """
     found: list[Event] = []
     cursor, has_more = cursor or "", True
     for _ in range(_MOST_PAGES if only_warnings else 1):
@@ -43,9 +46,9 @@ async def lines_of(dagster: DagsterApi, run_id: str, cursor: str | None, *, only
 
 
 async def last_lines(dagster: DagsterApi, run_id: str, *, only_warnings: bool) -> _Lines:
-    """The last lines of a log; Dagster can only page from the beginning, so all before them is read.
+    """Returns the last events of a log; reads it from the beginning, since Dagster cannot page backwards.
 
-    For a log too long for the time limit, the last of what was read in time; its cursor continues from there.
+    If that exceeds the time limit, returns the last events that were read; the cursor continues from there.
     """
     kept: deque[Event] = deque(maxlen=_PAGE)
     cursor, has_more, count = "", True, 0
@@ -66,7 +69,7 @@ def _warns(event: Event) -> bool:
 
 
 def check_cursor(cursor: str) -> None:
-    """Raise NotFoundError for an invalid cursor: Dagster's are base64 of JSON with a number."""
+    """Raise NotFoundError for an invalid log cursor; Dagster's cursors are base64 of JSON with a number."""
     try:
         content: Any = json.loads(base64.b64decode(cursor[: _LONGEST_CURSOR + 1], validate=True))
         kind, position = content["type"], content["value"]

@@ -1,4 +1,4 @@
-"""Runs the servers of the web app, and of the Dagster UI behind the same guard, until SIGTERM or SIGINT."""
+"""Runs the HTTP servers of the web app and of the Dagster UI, both behind the CSRF guard."""
 
 import asyncio
 import contextlib
@@ -20,10 +20,10 @@ from instagram_assets.web.http_server import http_server, is_behind_proxy
 def serve_web_app(
     listener: socket.socket, dagster_url: str, names: Iterable[str] = (), ready: Callable[[], None] = lambda: None
 ) -> None:
-    """Serve until SIGTERM or SIGINT; `dagster_url` is the webserver's URL, `names` are as in `local_names`.
+    """Serve the web app until SIGTERM or SIGINT; `dagster_url` is the URL of Dagster's webserver.
 
-    `ready` is called once everything is set up. Raises SettingsError when others can reach the server and no token is
-    set.
+    `names` are the server's host names as in `local_names`; `ready` is called once everything is set up. Raises
+    SettingsError if other machines can reach the server and no access token is set.
     """
     from instagram_assets.web.app import protected_app  # not needed by the Dagster UI
     from instagram_assets.web.index_updater import index_updates
@@ -40,14 +40,15 @@ def serve_web_app(
         server.run(sockets=[listener])
 
 
-# As `dagster_webserver/cli.py` of 1.13.27 has them: milliseconds, seconds, connections, milliseconds.
+# The defaults of `dagster_webserver/cli.py` 1.13.27, in milliseconds, seconds, connections, milliseconds.
 _STATEMENT_TIMEOUT, _POOL_RECYCLE, _POOL_OVERFLOW, _POLL_RATE = 15_000, 3_600, 20, 2_000
 
 
 def serve_dagster_ui(listener: socket.socket, workspace: Path | None, names: Iterable[str] = ()) -> None:
-    """Serve the UI of DAGSTER_HOME until SIGTERM or SIGINT; `names` as in `local_names`.
+    """Serve the Dagster UI for the instance in DAGSTER_HOME until SIGTERM or SIGINT.
 
-    The definitions come from the code servers that the workspace file names; without one, from this package.
+    The definitions are loaded from the code servers in the `workspace` file, or from this package without one. `names`
+    are the server's host names as in `local_names`.
     """
     from dagster import DagsterInstance
     from dagster._core.workspace.context import WorkspaceProcessContext

@@ -1,4 +1,4 @@
-"""The images of a search: those in its folder, those left out with reasons, and those that a run has just fetched."""
+"""The images of a search: those in its folder, those left out with the reason, and those just downloaded by a run."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,16 +28,16 @@ _T = TypeVar("_T")
 _SECONDS = 3.0
 _MOST_REMEMBERED = 200
 _folders: dict[tuple[str, str], tuple[float, str]] = {}
-"""When a job was last looked up and its search, by the address of Dagster and the job's id."""
+"""Cache of (time of the lookup, name of the search), by URL of Dagster and job id."""
 _listed: dict[tuple[str, str], tuple[float, dict[str, "Picture"]]] = {}
-"""When the images of a search were listed, by lake and search, and which they were by name."""
+"""Cache of (time of the listing, images by name), by lake and search."""
 FOLDER_GONE = "the folder was deleted"
-"""Why an image is not in the folder that was kept there."""
+"""Reason of an image that was kept in the folder and is missing there."""
 _EXTENSIONS = (".jpg", ".png", ".webp", ".gif", ".avif")
 
 
 class Place(StrEnum):
-    """Where an image is: in the folder, left out of it, or fetched by a run that has not judged it yet."""
+    """Where an image is: in the folder, left out of it, or a candidate (downloaded but not classified yet)."""
 
     kept = "kept"
     left_out = "left_out"
@@ -45,7 +45,7 @@ class Place(StrEnum):
 
 
 class Show(StrEnum):
-    """Which of the images are wanted."""
+    """Which images of a search to list."""
 
     all = "all"
     kept = "kept"
@@ -55,7 +55,7 @@ class Show(StrEnum):
 
 @dataclass(frozen=True)
 class Picture:
-    """One image; its bytes are at `images/{name}`."""
+    """One image of a search; its bytes are at `images/{name}`."""
 
     name: Annotated[str, Field(description="Its file in the folder; made of the hash of its bytes for all others.")]
     image_id: Annotated[str, Field(description="SHA-256 of the bytes that were fetched.")]
@@ -73,19 +73,18 @@ class Picture:
     is_pending: Annotated[bool, Field(description="The folder does not follow the decision yet.")]
     version: Annotated[str, Field(description="Changes with the bytes: with `?v=` the answer may be kept for good.")]
     path: Annotated[Path, Field(exclude=True)]
-    """Where its bytes lie, which is nobody's business outside."""
+    """Path of the image file; not part of API responses."""
 
     @property
     def is_by_hand(self) -> bool:
-        """Whether a person decided about it, or changed or deleted its file."""
+        """Whether a user made a keep/drop decision about the image, or changed or deleted its file."""
         return self.decision is not None or bool(self.file_by_hand)
 
 
 def images_of(services: Services, search: str) -> list[Picture]:
-    """The images of a search without duplicates, the folder's first; during a run also those already fetched.
+    """Returns the distinct images of a search, those in the folder first; during a run also those already downloaded.
 
-    Raises StorageError where a table or the folder's manifest is damaged, and SearchRequestError for an invalid name of
-    a search.
+    Raises StorageError for a damaged table or manifest, and SearchRequestError for an invalid search name.
     """
     settings, lake = services.settings, services.lake
     if not search:
@@ -115,7 +114,7 @@ def images_of(services: Services, search: str) -> list[Picture]:
 
 
 def matching_images(pictures: Sequence[Picture], show: Show) -> list[Picture]:
-    """The images that match a selection."""
+    """Returns the images that match the selection `show`."""
     match show:
         case Show.all:
             return list(pictures)
@@ -128,12 +127,12 @@ def matching_images(pictures: Sequence[Picture], show: Show) -> list[Picture]:
 
 
 def counts_of(pictures: Sequence[Picture]) -> dict[str, int]:
-    """The number of images of each selection."""
+    """Returns the number of images of each selection, by its name."""
     return {show.value: len(matching_images(pictures, show)) for show in Show}
 
 
 def find_image(pictures: Iterable[Picture], name: str) -> Picture:
-    """The image of that name, compared with known names and never used as a path. Raises NotFoundError."""
+    """Returns the image with this name; the name is compared, never used as a path. Raises NotFoundError."""
     for picture in pictures:
         if picture.name == name:
             return picture
@@ -141,9 +140,9 @@ def find_image(pictures: Iterable[Picture], name: str) -> Picture:
 
 
 async def find_picture(services: Services, job_id: str, name: str) -> Picture:
-    """An image of a job by its name. Raises NotFoundError.
+    """Returns an image of a job by its name. Raises NotFoundError.
 
-    The list is cached for a moment: a page of sixty images makes sixty requests.
+    The list of images is cached for some seconds, since a page with sixty images sends sixty requests.
     """
     key = services.dagster.url, job_id
     looked_up, search = _folders.get(key, (0.0, None))
@@ -160,7 +159,7 @@ async def find_picture(services: Services, job_id: str, name: str) -> Picture:
 
 
 def forget_jobs() -> None:
-    """Clear the cache of jobs: some were removed from the history."""
+    """Clear the cache of jobs, because jobs were removed from the history."""
     _folders.clear()
 
 
@@ -171,13 +170,19 @@ def _remember(memory: dict[tuple[str, str], _T], key: tuple[str, str], value: _T
 
 
 class _Finder:
-    """Finds the files of a search's images: only in its folder and the media store, never through symbolic links."""
+    """Finds the files of a search's images, only in its folder and the media store, never through symbolic links.
+
+    `fetched` are the rows of downloaded images by image_id; `has_manifest` is whether the folder has its manifest.
+    """
 
     def __init__(self, media: Path, folder: Path, fetched: Mapping[str, _Row], *, has_manifest: bool) -> None:
         self._media, self._folder, self._fetched, self._has_manifest = media, folder, fetched, has_manifest
 
     def judged(self, line: _Row, of_lake: _Row, override: Override | None) -> Picture | None:
-        """The image of a line of the manifest; null where its file is gone."""
+        """Returns the image for a row of the folder's manifest; None if its file is gone.
+
+        `of_lake` is its row in the lake, `override` the user's decision about it.
+        """
         image_id: str = line["image_id"]
         file: str | None = line.get("file")
         own = self._folder / file if file else None
@@ -196,7 +201,7 @@ class _Finder:
             path,
             name=path.name,
             place=Place.kept if kept else Place.left_out,
-            # A pseudonymous folder has pseudonymous names, except in files that a person put there.
+            # The reasons in a pseudonymised folder are pseudonymised; the user's own text is in the lake.
             reason=override.reason if override and reason.startswith((KEPT, DROPPED)) else reason,
             file_by_hand="deleted" if deleted else touched or "",
             override=override,
@@ -204,7 +209,7 @@ class _Finder:
         )
 
     def candidate(self, row: _Row, override: Override | None) -> Picture | None:
-        """An image that was fetched but not yet classified as kept or left out."""
+        """Returns an image that was downloaded but not classified as kept or left out yet; None if its file is gone."""
         path = self._stored(row["image_id"])
         if path is None:
             return None
@@ -249,7 +254,7 @@ class _Finder:
 
 
 def _is_pending(line: _Row, override: Override | None, deleted: bool) -> bool:
-    """Whether the folder has not been rewritten since a person decided about the image, or withdrew the decision."""
+    """Whether the folder still has to be rewritten to reflect the user's decision about an image, or its withdrawal."""
     if override is None:
         return line.get("by_hand") in ("kept", "dropped")
     if "decided_at" not in line:  # from the lake, which has no such field
@@ -259,7 +264,10 @@ def _is_pending(line: _Row, override: Override | None, deleted: bool) -> bool:
 
 
 def _just_fetched(services: Services, search: str, images: Sequence[_Row]) -> dict[str, _Row]:
-    """Images being fetched by the current run and not yet in any table: those whose URL has been downloaded."""
+    """Returns the images that the current run has downloaded and that are in no table yet, by image_id.
+
+    They are the search results whose URL is already in the media store's URL index.
+    """
     results = read_table(services.lake, "search_results", [search]).to_pylist()
     spoken_of = {row["url"] for row in images}
     new = [row for row in results if row["url"] not in spoken_of and row["fallback_url"] not in spoken_of]
@@ -288,7 +296,7 @@ def _entries(file: Path, identities: Iterable[str]) -> dict[str, StoredMedia]:
 
 
 def _once(lines: Iterator[_Row]) -> dict[str, _Row]:
-    """The first line of each image, or the one that is kept."""
+    """Returns one manifest row per image_id: the kept one if there is one, else the first."""
     found: dict[str, _Row] = {}
     for line in lines:
         if line["image_id"] not in found or (line["kept"] and not found[line["image_id"]]["kept"]):
@@ -305,9 +313,10 @@ def decide_on_images(
     why: str,
     at: datetime,
 ) -> tuple[Collection[str], list[Picture]]:
-    """Store decisions about images, given by hash or name; returns these and the new state of all images.
+    """Store a keep/drop decision about images, given by image_id or name; returns their ids and all images.
 
-    Raises NotFoundError for an image that the search does not have, and SearchRequestError where none is given.
+    A `decision` of None withdraws earlier ones. Raises NotFoundError for an image that the search does not have, and
+    SearchRequestError if no image is given.
     """
     check_decision(decision, why)
     every = images_of(services, search)

@@ -1,7 +1,7 @@
-"""Semantic search: embeds a text or takes an image's embedding, and computes its similarity to all images of the index.
+"""Semantic search: the cosine similarity of all indexed images to a text or to an image.
 
-Texts are embedded by the text encoder of the configured embedding model, if its files are on this machine: nothing is
-downloaded. It is loaded in a background thread on first use, and then stays in memory.
+Texts are embedded by the text encoder of the configured embedding model, if its files are on this machine; nothing is
+downloaded. The model is loaded in a background thread on first use, and then stays in memory.
 """
 
 import threading
@@ -26,17 +26,17 @@ if TYPE_CHECKING:
     from instagram_assets.vision.embed import Embedder
 
 _SECONDS_BETWEEN_TRIES = 15
-"""After loading failed: what was missing may have been fetched since."""
+"""Minimum seconds until loading is retried after a failure: a missing model may have been downloaded since."""
 _TEXTS_KEPT = 256
 _MOST_KEPT = 32 << 20
-"""Bytes of similarities, of 4 MB each with a million images: pages of one search are asked one after another."""
+"""Maximum bytes of cached similarities (4 MB per query for a million images), since a query has several pages."""
 _SIMILARITIES: PerIndex[SizedCache[NDArray[np.float32]]] = PerIndex(
     lambda _: SizedCache(_MOST_KEPT, lambda found: found.nbytes)
 )
 
 
 def is_there(services: Services) -> bool:
-    """Whether the files of the embedding model are on this machine, without reading them."""
+    """Whether the files of the configured embedding model are on this machine; does not read them."""
     models, folder = services.settings.models, services.settings.folder("models")
     try:
         locate_model(models.embedding_model, models.embedding_revision, folder)
@@ -46,24 +46,24 @@ def is_there(services: Services) -> bool:
 
 
 def text_vector(services: Services, text: str) -> NDArray[np.float32]:
-    """The embedding of a text in the space of the indexed images: a unit vector of their dimension.
+    """Returns the embedding of a text in the space of the indexed images, as a unit vector.
 
-    Raises NotReadyError while the model is loading, ModelError where there is none, where it differs from that of the
-    images, or where no image has an embedding.
+    Raises NotReadyError while the model is loading. Raises ModelError if the model is missing, if the images were
+    embedded by another model, or if no image has an embedding.
     """
     return _tower(services).vector(text, vectors_of(index_of(services)).model)
 
 
 def reads(services: Services, text: str) -> bool:
-    """Whether the model supports the language of a text; false for Korean and a model trained on English only.
+    """Whether the embedding model supports the language of a text; false for Korean if it was trained on English only.
 
-    True until the model is loaded, since it is unknown before.
+    True while the model is not loaded, since it is not known before.
     """
     return _tower(services).reads(text)
 
 
 def vector_of_image(services: Services, index: LakeIndex, image_id: str) -> NDArray[np.float32]:
-    """The embedding of an image, by its number in the index. Raises NotFoundError when it has none."""
+    """Returns the embedding of an indexed image. Raises NotFoundError if the image or its embedding does not exist."""
     del services  # independent of the settings: images are compared with images
     rows = index.rows("SELECT vector FROM images WHERE image_id = $1 AND vector IS NOT NULL LIMIT 1", image_id)
     if not rows:
@@ -72,7 +72,7 @@ def vector_of_image(services: Services, index: LakeIndex, image_id: str) -> NDAr
 
 
 def vectors_of(index: LakeIndex) -> Vectors:
-    """The embeddings of the index. Raises ModelError where there are none, DamagedError for a damaged file."""
+    """Returns the embeddings of the index. Raises ModelError if there are none, DamagedError for a damaged file."""
     vectors = Vectors.of_index(index)
     if vectors is None:
         raise ModelError(
@@ -83,9 +83,10 @@ def vectors_of(index: LakeIndex) -> Vectors:
 
 
 def similarities(services: Services, index: LakeIndex, *, text: str = "", image_id: str = "") -> NDArray[np.float32]:
-    """Cosine similarities of a text or an image to each row of the index's embeddings; cached for the next page.
+    """Returns the cosine similarity of each row of the index's embedding file to a text or an image, float32[rows].
 
-    Callers must not modify the array. Raises as `text_vector` and `vector_of_image` do.
+    Give either `text` or `image_id`. The array is read-only and cached. Raises as `text_vector` and `vector_of_image`
+    do.
     """
     vectors = vectors_of(index)
     vector = _tower(services).vector(text, vectors.model) if text else vector_of_image(services, index, image_id)
@@ -99,12 +100,12 @@ def _similarities(vectors: Vectors, vector: NDArray[np.float32]) -> NDArray[np.f
 
 
 class _Tower:
-    """The text encoder of an embedding model, loaded once in the background."""
+    """The text encoder of an embedding model; loaded once, in a background thread."""
 
     def __init__(self, folder: Path, models: ModelSettings) -> None:
         self._folder, self._models = folder, models
         self._lock = threading.Lock()
-        # One at a time: fast tokenizers refuse a second thread.
+        # Serialises calls: Hugging Face's fast tokenizers raise an error in concurrent threads.
         self._at_work = threading.Lock()
         self._thread: threading.Thread | None = None
         self._label = ""
@@ -114,7 +115,11 @@ class _Tower:
         self._texts: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
 
     def vector(self, text: str, model: str) -> NDArray[np.float32]:
-        """The unit vector of a text by the model with this label. Raises NotReadyError and ModelError."""
+        """Returns the embedding of a text as unit vector.
+
+        `model` is the label of the model that embedded the images. Raises NotReadyError while loading, and ModelError
+        if the model is another one or cannot be loaded.
+        """
         embedder = self._loaded()
         if self._label != model:
             raise ModelError(

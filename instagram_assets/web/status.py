@@ -1,4 +1,4 @@
-"""The platform status, as in `instagram-assets status`: facts, with those that need a person first."""
+"""The platform status, as shown by `instagram-assets status`: facts, those that need the user's action first."""
 
 import asyncio
 import threading
@@ -37,10 +37,10 @@ _OF_DAGSTER = ("dagster_down", "dagster_refuses", "daemon_stopped")
 
 @dataclass(frozen=True)
 class PlatformStatus:
-    """What there is in a data folder, counted at a moment; `needs` are facts that wait for a person.
+    """The status of a data folder at a moment: what needs the user's action (`needs`), and what the folder contains.
 
-    `tables` are all that have rows, from the records of files on; `datasets` are the files and folders that went out.
-    `age_model` is null where there is none.
+    `waits` are facts about pending work, and `to_know` other facts. `tables` are all tables of the lake that have rows,
+    `datasets` the exported files and folders. `age_model` is null if there is none.
     """
 
     needs: Sequence[Fact]
@@ -55,7 +55,7 @@ class PlatformStatus:
 
     @property
     def is_moving(self) -> bool:
-        """Whether something changes by itself: runs or files are pending, or Dagster may come back."""
+        """Whether the status can change without user action: runs or files are pending, or Dagster is down."""
         return bool(self.waits) or any(fact.name in _OF_DAGSTER for fact in self.needs)
 
     @property
@@ -65,7 +65,7 @@ class PlatformStatus:
 
 
 def cached_status(services: Services) -> BackgroundValue[PlatformStatus]:
-    """The status of this data folder, cached for some seconds."""
+    """Returns the status of the data folder, cached for some seconds and computed in the background."""
     settings = services.settings
     key = (str(settings.data_dir.absolute()), settings.lake_uri, forget_requests.last_change())
     with _lock:
@@ -79,7 +79,7 @@ _counted: dict[tuple[str, str, float], BackgroundValue[PlatformStatus]] = {}
 
 
 def read_status(settings: Settings) -> PlatformStatus:
-    """Compute the status: the lake, the inbox, the machine, Dagster's history and the collectors' state."""
+    """Computes the status from the lake, the inbox, the machine, Dagster's run history and the collectors' state."""
     facts: list[Fact] = [*of_settings(settings)]
     root = _root_of(settings, facts)
     state = of_lake(root, settings, facts.append) if root is not None else None
@@ -102,14 +102,14 @@ def read_status(settings: Settings) -> PlatformStatus:
 
 
 def in_words(platform: PlatformStatus, now: Sequence[Fact], words: Words) -> PlatformStatus:
-    """The status with current facts about Dagster added, each translated."""
+    """Returns the status with its facts translated; `now` are current facts about Dagster, which are added."""
     needs = _most_pressing([*now, *platform.needs])
     texts = ([fact.translated(words) for fact in facts] for facts in (needs, platform.waits, platform.to_know))
     return replace(platform, **dict(zip(("needs", "waits", "to_know"), texts, strict=True)))
 
 
 async def of_dagster(services: Services, patience: float = 3.0) -> list[Fact]:
-    """Facts about Dagster: whether it responds within `patience` seconds, and which of its daemons do not run."""
+    """Returns facts about Dagster: no response within `patience` seconds, or daemons that are not running."""
     try:
         async with asyncio.timeout(patience):
             daemons = await services.dagster.daemons()

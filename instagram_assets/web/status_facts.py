@@ -1,4 +1,4 @@
-"""The facts of the platform status, one finding each: what, how many, why, and the remedy."""
+"""The facts of the platform status: what was found, how often, why, and the remedy."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -18,17 +18,18 @@ from instagram_assets.web.words import Words
 
 Level = Literal["bad", "warning", "busy", "info"]
 AS_IT_SHOULD_BE = ("merged", "passed over")
-"""Ways to be left out of a table that ask for nothing."""
+"""Values of `LeftOut.how` that are normal and need no action."""
 
 _MOST_NAMED = 5
 
 
 @dataclass(frozen=True)
 class Fact:
-    """One thing to know. `bad` and `warning` wait for a person, `busy` goes on by itself, `info` is only to be known.
+    """One finding about the platform: `bad` and `warning` need the user's action, `busy` and `info` do not.
 
-    `name` says what, of `subject` where it is about one thing, and `title` the same in words; `why` and `remedy` are in
-    the words of who found it, and empty where there is nothing to add. `run` is the Dagster run that it is about.
+    `busy` is work in progress. `name` identifies the type of finding, and `title` is its translated text; `subject` is
+    the table, account, file or job it is about. `why` and `remedy` are in the language of their source, and can be
+    empty. `run` is the id of a failed Dagster run.
     """
 
     name: str
@@ -41,7 +42,7 @@ class Fact:
     title: str = ""
 
     def translated(self, words: Words) -> "Fact":
-        """The fact with its translated title, and a translated remedy where it has none."""
+        """Returns the fact with its translated title, and a general remedy if it has none of its own."""
         one = f"status.facts_one.{self.name}"
         name = one if self.count == 1 and one in words.texts else f"status.facts.{self.name}"
         title = words(name, count=f"{self.count:,}", subject=self.subject)
@@ -49,7 +50,7 @@ class Fact:
 
 
 def of_settings(settings: Settings) -> Iterator[Fact]:
-    """Settings that do not work on this machine, with the error that commands would raise."""
+    """Yields facts about settings that do not work on this machine, with the error that commands would raise."""
     from instagram_assets.status.preflight import check_reels, check_stages
 
     for check in (check_stages, check_reels):
@@ -61,7 +62,7 @@ def of_settings(settings: Settings) -> Iterator[Fact]:
 
 
 def of_machine(settings: Settings) -> Iterator[Fact]:
-    """A disk that is nearly full, and what this machine lacks for some stages."""
+    """Yields facts about a nearly full disk, and about what stages need and this machine lacks."""
     from instagram_assets.status.doctor import examine_read_only
 
     for finding in examine_read_only(settings):
@@ -72,14 +73,14 @@ def of_machine(settings: Settings) -> Iterator[Fact]:
 
 
 def free_bytes(settings: Settings) -> int | None:
-    """Free bytes on the disk of the data folder; null where unknown."""
+    """Returns the free bytes on the disk of the data folder; None if unknown."""
     with suppress(OSError):
         return shutil.disk_usage(settings.data_dir).free
     return None
 
 
 def of_lake(root: UPath, settings: Settings, tell: Callable[[Fact], None]) -> DataStatus | None:
-    """The state of the lake; null where it cannot be read; damaged files are reported as facts by `tell`."""
+    """Returns the state of the lake; None if it is unreadable. `tell` is called with facts about damaged files."""
     from instagram_assets.storage.migration import refuse_older
 
     def damaged(name: str, error: StorageError) -> None:
@@ -99,7 +100,7 @@ def of_lake(root: UPath, settings: Settings, tell: Callable[[Fact], None]) -> Da
 
 
 def of_state(state: DataStatus, settings: Settings) -> Iterator[Fact]:
-    """Facts about pending or invalid files, models and alerts."""
+    """Yields facts about export files, skipped stages, rejected records, and alerts that were not sent."""
     yield from _of_files(state.files, f"{settings.folder('inbox')}/")
     for skipped in state.skipped:
         yield Fact("stage_skipped", "warning", 1, skipped.stage, skipped.reason, skipped.remedy)
@@ -115,7 +116,7 @@ def of_state(state: DataStatus, settings: Settings) -> Iterator[Fact]:
 
 
 def of_index(root: UPath, settings: Settings) -> Iterator[Fact]:
-    """An index that is out of date, unless this process updates it without errors."""
+    """Yields a fact if the index is missing, out of date, or cannot be updated."""
     folder = settings.folder(INDEX_FOLDER)
     updater = updater_of(folder)
     if updater and updater.problem:
@@ -133,7 +134,7 @@ def of_index(root: UPath, settings: Settings) -> Iterator[Fact]:
 
 
 def of_runs(settings: Settings) -> Iterator[Fact]:
-    """Facts from Dagster's run history: failed, dead, queued and active runs; and what was switched off in its UI."""
+    """Yields facts from Dagster's history: failed, crashed, queued and active runs, and sensors that are off."""
     from instagram_assets.automation import shell_runs
     from instagram_assets.automation.run_states import read_history
     from instagram_assets.automation.sensors import switched_off
@@ -160,7 +161,7 @@ def of_runs(settings: Settings) -> Iterator[Fact]:
 
 
 def of_collectors(settings: Settings) -> Iterator[Fact]:
-    """Collector sites that wait for a person, or are paused for a while."""
+    """Yields facts about collector identities that are stopped until the user acts, or paused for a while."""
     from instagram_assets.collect.clock import SystemClock
     from instagram_assets.collect.collection_status import identity_statuses
     from instagram_assets.collect.collector_database import CollectorDatabase
@@ -183,7 +184,7 @@ def of_collectors(settings: Settings) -> Iterator[Fact]:
 
 
 def _of_files(files: ExportFiles, inbox: str) -> Iterator[Fact]:
-    """Facts about export files; the prefix `inbox` is removed from file names."""
+    """Yields facts about export files; `inbox` is the path prefix that is removed from file names."""
     for reason in files.rejected[:_MOST_NAMED]:
         yield Fact("file_rejected", "bad", 1, "", *_parted(reason.words.replace(inbox, "")))
     for reason in files.damaged[:_MOST_NAMED]:
@@ -198,14 +199,14 @@ def _of_files(files: ExportFiles, inbox: str) -> Iterator[Fact]:
 
 
 def _first(left: LeftOut) -> tuple[str, str]:
-    """The reasons why files were left out, and the remedy for the most frequent one."""
+    """Returns the reasons why rows were left out as one text, and the remedy for the first reason that has one."""
     several = len(left.reasons) > 1
     why = " · ".join(f"{reason.count:,} × {reason.words}" if several else reason.words for reason in left.reasons)
     return why, next((reason.remedy for reason in left.reasons if reason.remedy), "")
 
 
 def _parted(error: object) -> tuple[str, str]:
-    """Problem and remedy of a message `FILE: PROBLEM. REMEDY.`, the form of this package's errors."""
+    """Splits an error message of the form `FILE: PROBLEM. REMEDY.` into problem and remedy."""
     first = next((line for line in str(error).splitlines() if line.strip()), "")
     why, _, remedy = first.partition(". ")
     return (f"{why}." if remedy else why), remedy

@@ -1,4 +1,4 @@
-"""SVG coordinates of charts that need no script: time series lines and reliability diagrams."""
+"""SVG coordinates of charts that are drawn without a script: time series and reliability diagrams."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _INSET = 4
 
 @dataclass(frozen=True)
 class Polyline:
-    """A line: `points` in SVG syntax, in a picture of `width` by `height`, and the range of its data."""
+    """A line in an SVG image of `width` by `height`: `points` in SVG syntax, and the range of its values and times."""
 
     points: str
     lowest: int
@@ -25,9 +25,9 @@ class Polyline:
 
 
 def line_of(values: Sequence[tuple[datetime, int]]) -> Polyline | None:
-    """The line through values in order of time; null where there are fewer than two.
+    """Returns the line through values sorted by time; None for fewer than two values.
 
-    A long series is thinned out to every n-th point and the last one.
+    Of a long series, only every n-th point and the last one are drawn.
     """
     if len(values) < 2:
         return None
@@ -50,7 +50,7 @@ _TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 @dataclass(frozen=True)
 class BinMark:
-    """A bin of a reliability diagram: its point, the ends of the observed share's interval, and its drawn size."""
+    """A bin of a reliability diagram in SVG coordinates: point, confidence interval `low` to `high`, radius."""
 
     x: float
     y: float
@@ -61,7 +61,7 @@ class BinMark:
 
 @dataclass(frozen=True)
 class Reliability:
-    """A reliability diagram: its bins, and the positions of axes and ticks in x and y."""
+    """A reliability diagram in SVG coordinates: its bins, and the positions of axes and ticks."""
 
     marks: list[BinMark]
     ticks: list[tuple[str, float, float]]
@@ -73,7 +73,7 @@ class Reliability:
 
 
 def reliability_of(bins: Sequence[Bin]) -> Reliability:
-    """The reliability diagram of bins of users; the area of a point grows with the number of users in it."""
+    """Returns the reliability diagram for bins of users; a point's area grows with the bin's number of users."""
     most = max((found.observed.n for found in bins), default=1)
     marks = [
         BinMark(

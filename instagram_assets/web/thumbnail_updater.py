@@ -1,4 +1,4 @@
-"""Creates thumbnails in advance while the web app runs: after each new index version, in a low-priority child."""
+"""Pre-generates thumbnails while the web app runs: for each new index version, in a child process of low priority."""
 
 import logging
 import threading
@@ -15,14 +15,14 @@ from instagram_assets.web.index_command import run_index_command
 _log = logging.getLogger(__name__)
 _LOOK_SECONDS = 3.0
 _NEWER_SECONDS = 60.0
-"""A child that works for longer makes way for one that begins with the images of a newer index."""
+"""Age in seconds above which a child process is replaced as soon as there is a newer index version."""
 _AFTER_FAILURE = 600.0
 
 
 class ThumbnailUpdater:
-    """A thread that creates missing thumbnails in advance, from `start` to `stop`.
+    """A background thread that pre-generates missing thumbnails, from `start` to `stop`.
 
-    It pauses during an erasure. Failures are retried with the next index version, or later.
+    It pauses during an erasure. After a failure it waits ten minutes before the next try.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -32,13 +32,13 @@ class ThumbnailUpdater:
         self._thread = threading.Thread(target=self._run, name="thumbnail-updater", daemon=True)
         self._done = ""
         self.problem = ""
-        """Why the last child failed; empty after one that did not."""
+        """Why the last child process failed; empty if it succeeded."""
 
     def start(self) -> None:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop the thread and its child process; thumbnails already made stay."""
+        """Stop the thread and its child process; finished thumbnails are kept."""
         self._ended.set()
         self._thread.join()
 
@@ -59,7 +59,10 @@ class ThumbnailUpdater:
                 wait = _AFTER_FAILURE
 
     def _make(self, stamp: str) -> bool:
-        """Create the thumbnails of an index version in a child process; returns whether all are done."""
+        """Generate the thumbnails of an index version in a child process; returns whether it finished without an error.
+
+        After a minute the process is killed if there is a newer index version.
+        """
         began = monotonic()
 
         def makes_way() -> bool:
@@ -73,7 +76,7 @@ class ThumbnailUpdater:
 
 @contextmanager
 def making_ahead(settings: Settings) -> Generator[None]:
-    """Context manager: create thumbnails in advance while the block runs, unless the settings disable it."""
+    """Context manager that pre-generates thumbnails while its block runs, unless the settings disable it."""
     if not settings.web.thumbnails_ahead:
         yield
         return

@@ -1,4 +1,4 @@
-"""Uploads of export files into the inbox: streamed to a hidden file, and renamed when complete."""
+"""Uploads of export files into the inbox: streamed into a hidden file, which is renamed when it is complete."""
 
 import asyncio
 import codecs
@@ -30,7 +30,7 @@ from instagram_assets.storage.fingerprints import file_sha256
 from instagram_assets.storage.locks import folder_lock
 
 ENDINGS = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".xlsx", ".xlsm", ".zip", ".gz", ".xz")
-"""What a browser offers to choose; `.gz` and `.xz` are taken of the first five only."""
+"""File extensions that the browser's file dialog offers; `.gz` and `.xz` only as packed files of the first five."""
 TAKEN = "JSON (.json, .jsonl, .ndjson), tables (.csv, .tsv, .xlsx), these packed (.gz, .xz), and ZIP"
 
 _ZIP = ".zip"
@@ -43,16 +43,16 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class NotTakenError(InstagramAssetsError):
-    """An uploaded file is of a kind that the inbox does not read."""
+    """An uploaded file has a format that the inbox cannot read."""
 
 
 class TooLargeError(InstagramAssetsError):
-    """An uploaded file is larger than the web app takes."""
+    """An uploaded file is larger than the setting `web.max_upload_mb` allows."""
 
 
 @dataclass(frozen=True)
 class Uploaded:
-    """A file that lies in the inbox: its name there, its size, the SHA-256 of its bytes in hexadecimal digits.
+    """An uploaded file in the inbox: its name there, its size in bytes, and the SHA-256 of its bytes in hexadecimal.
 
     `is_new` is false when a file of that name with these bytes was there already.
     """
@@ -70,13 +70,13 @@ async def take(
     announced: int | None = None,
     modified: datetime | None = None,
 ) -> Uploaded:
-    """Stream an upload into the inbox under this name, with a number appended where other content has that name.
+    """Stream an upload into a file of the inbox; if another file has that name, a number is appended to it.
 
-    `announced` is the announced size in bytes; `modified`, when the file was last written at its source, becomes its
-    modification time, which dates records without an observation time. Memory use is constant, and the inbox does not
-    see the file before it is complete and synced. Raises FileError for an invalid name and for an incomplete upload,
-    NotTakenError for what is no export, PausedError during an erasure, TooLargeError above `web.max_upload_mb`,
-    DiskFullError, and StorageError when the disk refuses; no files are left behind then.
+    `announced` is the size in bytes that the client announced. `modified` is when the file was last written at its
+    source; it becomes the file's mtime, which is the observation time of records that have none. Memory use is
+    constant, and the file appears in the inbox only when it is complete and synced to disk. Raises FileError for an
+    invalid name or an incomplete upload, NotTakenError for an unsupported format, PausedError during an erasure,
+    TooLargeError, DiskFullError, and StorageError if the file cannot be written; no files are left behind then.
     """
     name, inbox = plain_name(name), settings.folder("inbox")
     most = settings.web.max_upload_mb << 20
@@ -95,7 +95,11 @@ async def take(
 
 
 def plain_name(name: str) -> str:
-    """The name in Unicode NFC. Raises FileError for a path, a hidden file, and names with unprintable characters."""
+    """Returns the file name in Unicode NFC.
+
+    Raises FileError for a path, a hidden file, a name with control characters or one that is too long, and
+    NotTakenError for an unsupported file extension.
+    """
     name = unicodedata.normalize("NFC", name)
     problem = ""
     if "/" in name or "\\" in name:
@@ -115,7 +119,7 @@ def plain_name(name: str) -> str:
 
 
 def refuse_kind(name: str, head: bytes) -> None:
-    """Raise NotTakenError if a file's first bytes are of no format that the inbox reads; the reader checks the rest."""
+    """Raise NotTakenError if a file's first bytes show an unsupported format; the reader checks the rest."""
     if head.startswith((*_PACKED, *_WIDE_MARKS)):
         return
     kind = data_kind(head)
@@ -144,7 +148,10 @@ def _refuse_large(name: str, size: int, most: int, settings: Settings) -> None:
 
 
 def _prepare(inbox: Path, name: str, size: int) -> Path:
-    """The path of the hidden file, after a check of free space; deletes leftovers of aborted uploads."""
+    """Returns the path of the hidden file; checks the free disk space, and deletes leftovers of aborted uploads.
+
+    Raises DiskFullError if `size` bytes do not fit.
+    """
     try:
         make_folder(inbox)
         sweep_in(inbox)
@@ -159,7 +166,10 @@ def _prepare(inbox: Path, name: str, size: int) -> Path:
 
 
 async def _write(name: str, chunks: AsyncIterator[bytes], to: Path, most: int, settings: Settings) -> _Written:
-    """Write the chunks, checking the first bytes before anything is written, and the size continuously."""
+    """Writes the chunks to a file; checks the format before the first write, and the size limit with every chunk.
+
+    `most` is the size limit in bytes. Raises as `take` does.
+    """
     digest, buffer, total = hashlib.sha256(), bytearray(), 0
     stream: BinaryIO | None = None
     try:
@@ -188,7 +198,7 @@ async def _write(name: str, chunks: AsyncIterator[bytes], to: Path, most: int, s
 
 
 async def _in_time(name: str, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The chunks; raises FileError when none arrives for a long time."""
+    """Yields the non-empty chunks; raises FileError if none arrives for a minute or the connection is lost."""
     while True:
         try:
             async with asyncio.timeout(_SECONDS_WITHOUT_A_BYTE):
@@ -213,7 +223,7 @@ def _append(stream: BinaryIO, data: bytes, digest: _Digest, *, is_last: bool = F
 
 
 def _publish(temporary: Path, final: Path, written: _Written, modified: datetime | None) -> Uploaded:
-    """Rename the complete file, or to a numbered name where that is taken; nothing is overwritten."""
+    """Renames the complete file to its final name, or to a numbered name if that is taken; never overwrites a file."""
     refuse_while_paused()
     now = datetime.now(UTC)
     if modified is not None and 0 < modified.timestamp() < now.timestamp():
@@ -225,7 +235,11 @@ def _publish(temporary: Path, final: Path, written: _Written, modified: datetime
 
 
 def _placed(temporary: Path, final: Path, number: int, written: _Written) -> tuple[Path, bool] | None:
-    """The path of the file with this number, and whether it is new there; null when other content has that name."""
+    """Tries to give the file its name with this number; returns the path and whether the file is new.
+
+    If a file with the same content has that name, it is not written again. Returns None if one with other content has
+    it.
+    """
     path = final if number == 1 else _numbered(final, number)
     if _has(path, written):
         return path, False
@@ -233,7 +247,7 @@ def _placed(temporary: Path, final: Path, number: int, written: _Written) -> tup
 
 
 def _numbered(path: Path, number: int) -> Path:
-    """A path with a number: `posts-2.json` for `posts.json`, `posts-2.json.gz` for `posts.json.gz`."""
+    """Returns the path with a number: `posts-2.json` for `posts.json`, `posts-2.json.gz` for `posts.json.gz`."""
     stem, dot, ending = path.name.partition(".")
     if len(ending) > len(".jsonl.gz"):
         stem, dot, ending = path.name.rpartition(".")
@@ -241,7 +255,7 @@ def _numbered(path: Path, number: int) -> Path:
 
 
 def _has(path: Path, written: _Written) -> bool:
-    """Whether a file with this name and content exists already."""
+    """Whether a file with this path and the same content exists already."""
     try:
         return path.is_file() and path.stat().st_size == written.bytes and file_sha256(path) == written.sha256
     except OSError:  # it was landed meanwhile, or is not readable
@@ -249,7 +263,10 @@ def _has(path: Path, written: _Written) -> bool:
 
 
 def _named(temporary: Path, path: Path) -> bool:
-    """Give a file this name unless it is taken; a hard link fails then, where renaming would overwrite."""
+    """Renames a file unless the new name is taken; returns whether it did.
+
+    It creates a hard link, which fails for a name that is taken, whereas renaming would overwrite the file.
+    """
     try:
         os.link(temporary, path)
     except FileExistsError:

@@ -1,4 +1,4 @@
-"""Filters in URLs: as a parameter of routes, as chips that each remove one value, and as hidden form fields."""
+"""Filters in URLs: as a parameter of routes, as removable chips (one per selected value), and as hidden form fields."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
@@ -12,7 +12,7 @@ from instagram_assets.web.words import Words
 
 
 def filter_of_request(request: Request) -> Filter:
-    """The filter in the query string of a request. Raises QueryError."""
+    """Returns the filter in the query string of a request. Raises QueryError for an invalid value."""
     query = request.query_params
     return Filter.of({name: query.getlist(name) for name in query})
 
@@ -22,7 +22,7 @@ UrlFilter = Annotated[Filter, Depends(filter_of_request)]
 
 
 _MOST_ROWS = 500
-"""Rows of one answer."""
+"""Maximum number of rows of one response."""
 LARGEST_OFFSET = 2**31 - 1
 
 Offset = Annotated[int, Query(ge=0, le=LARGEST_OFFSET, description="Rows to pass over")]
@@ -55,18 +55,18 @@ def _documented_filter(
     list_name: Annotated[_Text, Query(description="A named list")] = "",
     decided: Annotated[_Text, Query(description="`kept`, `dropped` or `undecided` by that list")] = "",
 ) -> Filter:
-    """The filter; its fields are documented as parameters of the route. Raises QueryError for an invalid value."""
+    """Returns the filter; its fields are parameters here so that the API reference lists them. Raises QueryError."""
     return filter_of_request(request)
 
 
 DocumentedFilter = Annotated[Filter, Depends(_documented_filter)]
-"""As `UrlFilter`, with each field in the OpenAPI document."""
+"""The same as `UrlFilter`, but with each field as a parameter in the OpenAPI document."""
 
 
 _OF_INSIGHTS = ("first", "last", "kind", "pos")
-"""What a field of the insights' form shows by itself."""
+"""Filter fields that have an input field in the insights' form."""
 _IN_WORDS = ("kind", "quality", "status", "source", "viral", "decided", "weekday")
-"""Fields whose values have words."""
+"""Filter fields whose values have translations."""
 
 
 NO_NAMES = ClusterNames()
@@ -74,7 +74,7 @@ NO_NAMES = ClusterNames()
 
 @dataclass(frozen=True)
 class Chip:
-    """One selected value, and the filter without it."""
+    """One selected value of a filter, shown as a removable chip; `without` is the filter without that value."""
 
     field: str
     name: str
@@ -85,7 +85,10 @@ class Chip:
 def chips_of(
     filters: Filter, words: Words, in_fields: Collection[str] = _OF_INSIGHTS, clusters: ClusterNames = NO_NAMES
 ) -> list[Chip]:
-    """The selected values that have no field in the form, in the order of the filter."""
+    """Returns a chip for each selected value that has no input field in the form, in the order of the filter's fields.
+
+    `in_fields` are the filter fields that have an input field; `clusters` are the display names of clusters.
+    """
 
     def text_of(field: str, value: object) -> str:
         return clusters.label(str(value)) if field == "cluster" else _text(field, value, words)
@@ -107,7 +110,10 @@ def chips_of(
 
 
 def kept_fields(filters: Filter, shown: Collection[str]) -> list[tuple[str, str]]:
-    """Names and values that the form submits as hidden fields, including those of its list of accounts."""
+    """Returns names and values of the form's hidden fields: the values of the filter that have no input field.
+
+    These are all multi-value fields, accounts included, and single-value fields that are not in `shown`.
+    """
     found: list[tuple[str, str]] = []
     for field, value in _set_fields(filters):
         if isinstance(value, tuple):
@@ -118,7 +124,7 @@ def kept_fields(filters: Filter, shown: Collection[str]) -> list[tuple[str, str]
 
 
 def address(path: str, filters: Filter, also: Mapping[str, str]) -> str:
-    """The URL of a page with a filter."""
+    """Returns the URL of a page with a filter and further parameters (`also`)."""
     query = filters.to_query(**also)
     return f"{path}?{query}" if query else path
 

@@ -1,4 +1,4 @@
-"""Changes rows of a Delta table (such as erasure): rewrites the affected files and deletes all older versions."""
+"""Changes rows of a Delta table, for erasure: rewrites the affected files and deletes all older versions."""
 
 import io
 import uuid
@@ -23,11 +23,12 @@ Change = Callable[[pa.Table], pa.Table]
 
 
 def rewrite_rows(location: TableLocation, spec: TableSpec, change: Change) -> int:
-    """Change the rows of a table, then delete all older versions, which still hold the old rows; returns bytes written.
+    """Replace a table's rows by `change` of them, file by file, then delete all older versions; returns bytes written.
 
-    Files in which nothing changes stay; a damaged file is deleted, since its content is unknown. A table whose columns
-    differ from the contract's, or whose log cannot be repaired, is deleted completely: `export delta` recreates it from
-    the lake. After an interruption the next call continues. Raises StorageError when the disk or the store refuses.
+    Files for which `change` returns the same table object are not rewritten; a damaged file is deleted, since its
+    content is unknown. A table whose columns differ from the contract's, or whose log cannot be repaired, is deleted
+    completely: `export delta` recreates it from the lake. Can be repeated after an interruption. Raises StorageError on
+    an I/O error.
     """
     with location.locked():
         for _ in log.repair(location):
@@ -46,7 +47,7 @@ def rewrite_rows(location: TableLocation, spec: TableSpec, change: Change) -> in
                     continue
                 removed.append(removal(file))
                 if after is not None and after.num_rows:
-                    # Not a stamp of the lake: the next export compares these rows with the lake.
+                    # A random stamp matches no lake file, so the next export compares these rows with the lake.
                     added.append(write_rows(location, spec, after, file.partition.get(MONTH), uuid.uuid4().hex[:16]))
             if not removed or _commit(location, spec, added, removed):
                 log.drop_history(location)
@@ -57,7 +58,7 @@ def rewrite_rows(location: TableLocation, spec: TableSpec, change: Change) -> in
 def rows_of_file(location: TableLocation, name: str) -> pa.Table | None:
     """Returns the rows of a Parquet file in a table's folder, of any version; null for a damaged file.
 
-    A run that was killed may leave a file half written, which no version names.
+    A killed run can leave a half-written file to which no version refers.
     """
     import pyarrow.parquet as pq
 
@@ -75,6 +76,6 @@ def _commit(location: TableLocation, spec: TableSpec, added: "list[AddAction]", 
 
 
 def _remove(location: TableLocation) -> None:
-    """Delete all files of a table, newest log entries first, so that an interruption leaves a shorter log."""
+    """Delete all files of a table; log entries first, from newest to oldest, so that the log never has a gap."""
     for name in sorted(location.names(), key=lambda name: (name.startswith(f"{log.LOG}/"), name), reverse=True):
         location.remove(name)

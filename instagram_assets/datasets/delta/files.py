@@ -1,8 +1,8 @@
-"""The Parquet files of a Delta table: how they are written, each for a group of accounts and a month.
+"""The Parquet files of a Delta table and how they are written: one file per month and group of accounts.
 
-A file per account and month would be 2,400 a year for 200 accounts, each of some forty rows, and readers pay for each
-file. So neighbouring accounts share one. Group boundaries depend on the account names alone: a new account joins the
-group of its neighbours, and all other files stay as they are.
+One file per account and month would be 2,400 files a year for 200 accounts, each of about forty rows, and each file
+costs readers time. So accounts that are adjacent by name share a file. Group boundaries depend on the account names
+only: a new account is added to the group of its neighbours, and no other file is rewritten.
 """
 
 import io
@@ -48,7 +48,7 @@ _ANY_TIME = {"min": datetime(1970, 1, 1, tzinfo=UTC), "max": datetime(9999, 1, 1
 
 
 class SourceFile(NamedTuple):
-    """A source file of the lake with its stamp (a content fingerprint), and the account's name in the Delta table."""
+    """A Parquet file of the lake with its stamp (content fingerprint) and its account's name in the Delta table."""
 
     path: UPath
     stamp: str
@@ -60,7 +60,7 @@ class SourceFile(NamedTuple):
 
 
 class FileGroup(NamedTuple):
-    """The lake files that one file of a Delta table is built from; `month` is null in a table without partitions."""
+    """The lake files whose rows are one data file of a Delta table; `month` is null in an unpartitioned table."""
 
     month: str | None
     stamp: str
@@ -68,10 +68,9 @@ class FileGroup(NamedTuple):
 
 
 class TableSpec(NamedTuple):
-    """The specification of a Delta table: its name, the lake table that its rows come from, and which kind of rows.
+    """The specification of a Delta table: its name, its lake table (`asset`), and the `kind` of its rows (null: all).
 
-    `pseudonyms` replaces names where the table is pseudonymous; `check` must pass for a new file before it is
-    committed.
+    `pseudonyms` replaces account names in a pseudonymous table; `check` must accept a new file before it is committed.
     """
 
     name: str
@@ -81,7 +80,7 @@ class TableSpec(NamedTuple):
     check: Check | None = None
 
     def source(self, path: UPath, stamp: str) -> SourceFile:
-        """Returns a file of the lake as a source of this table."""
+        """Returns a file of the lake, with its stamp, as a source of this table."""
         account = value_of(path.parent.name)
         return SourceFile(path, stamp, self.pseudonyms.person(account) if self.pseudonyms else account)
 
@@ -91,12 +90,12 @@ class TableSpec(NamedTuple):
 
     @property
     def bounded(self) -> list[str]:
-        """The columns for which the Delta log stores min/max statistics: none for a table that is one file."""
+        """The columns with min/max statistics in the Delta log, for file skipping; none for an unpartitioned table."""
         return [name for name in _BOUNDED if self.by_month and name in CONTRACTS[self.asset].schema.names]
 
     @property
     def schema(self) -> pa.Schema:
-        """The columns of the table with their meanings as Delta column comments; the month comes last."""
+        """The table's columns, with their meanings as Delta column comments; `month`, the partition column, is last."""
         columns = CONTRACTS[self.asset].columns
         fields = [pa.field(each.name, each.type, metadata={"comment": each.meaning}) for each in columns]
         if self.by_month:
@@ -106,7 +105,10 @@ class TableSpec(NamedTuple):
 
 
 def groups(spec: TableSpec, sources: Iterable[SourceFile], accounts: int = ACCOUNTS_OF_FILE) -> list[FileGroup]:
-    """Returns the groups that a table's files are built from, each of about `accounts` neighbours (a power of two)."""
+    """Returns the groups of lake files, one per data file of the table, each with on average `accounts` accounts.
+
+    `accounts` is a power of two.
+    """
     pseudonymous = (spec.pseudonyms.version,) if spec.pseudonyms else ()
     marks = (_FORMAT, str(CONTRACTS[spec.asset].schema), spec.kind or "", *pseudonymous)
     if not spec.by_month:
@@ -132,16 +134,16 @@ def _neighbours(sources: Sequence[SourceFile], accounts: int) -> Iterator[list[S
 
 
 def stamp_in(path: str) -> str:
-    """Returns the stamp in the name of a data file; for a file of another writer, a text that matches no stamp."""
+    """Returns the stamp in a data file's name; for a file of another program, a text that matches no stamp."""
     return path.rpartition("/")[2].removesuffix(".parquet").rpartition("-")[0]
 
 
 class LakeChangedError(Exception):
-    """Raised when a lake file changed after its stamp was taken: the whole table has to be compared again."""
+    """Raised if a lake file changed after its stamp was read: the whole table has to be compared again."""
 
 
 def write_group(location: TableLocation, spec: TableSpec, group: FileGroup) -> "AddAction | None":
-    """Write a group's rows as a data file of a table and return its `add` action for the log; null if it has no rows.
+    """Write a group's rows as a data file of the table; returns the log's `add` action for it, null if there is no row.
 
     Memory holds the rows of the group. Raises LakeChangedError.
     """
@@ -150,11 +152,11 @@ def write_group(location: TableLocation, spec: TableSpec, group: FileGroup) -> "
 
 
 def write_rows(location: TableLocation, spec: TableSpec, table: pa.Table, month: str | None, stamp: str) -> "AddAction":
-    """Write rows as a data file named after the stamp of its sources, and return its `add` action for the log."""
+    """Write rows as a data file named after the stamp of its source files; returns the log's `add` action for it."""
     from deltalake.transaction import AddAction
 
     folder = f"{MONTH}={month}/" if month else ""
-    # A new name on each attempt, so that no two versions of the table mean different files by one name.
+    # A new name on each attempt, so that no two versions of the table use one name for different files.
     name = f"{folder}{stamp}-{uuid.uuid4().hex[:12]}.parquet"
     size = location.write(name, _writes(table))
     partition: Mapping[str, str | None] = {MONTH: month} if month else {}
@@ -172,7 +174,7 @@ def _rows_of(spec: TableSpec, group: FileGroup) -> pa.Table:
     table = pa.concat_tables([CONTRACTS[spec.asset].schema.empty_table(), *tables]).combine_chunks()
     if spec.pseudonyms is None:
         return table
-    # Sorted by pseudonym: the order of names would give them away.
+    # Sorted by pseudonym: the order of the names would reveal them.
     return spec.pseudonyms.table(table).sort_by([(name, "ascending") for name in CONTRACTS[spec.asset].key])
 
 
@@ -189,14 +191,17 @@ def _writes(table: pa.Table) -> Callable[[BinaryIO], object]:
     import pyarrow.parquet as pq
 
     def write(stream: BinaryIO) -> None:
-        # Parquet's own types are those of the contracts; what pyarrow would note beside them is for itself alone.
+        # Parquet's types are those of the contracts; the Arrow schema would only be read by pyarrow.
         pq.write_table(table, stream, compression="zstd", write_page_checksum=True, store_schema=False)
 
     return write
 
 
 def _bounds(table: pa.Table, columns: Sequence[str]) -> dict[str, Any]:
-    """Returns the log's statistics of a file: the number of rows, and the minimum and maximum of each column."""
+    """Returns a data file's statistics for the Delta log: number of rows, and the columns' min, max and null count.
+
+    A column with nulls only gets the widest bounds.
+    """
     known = {name: table[name].null_count < table.num_rows for name in columns}  # account and day always are
     found = {name: compute.min_max(table[name]).as_py() if known[name] else _ANY_TIME for name in columns}
     return {
@@ -208,7 +213,7 @@ def _bounds(table: pa.Table, columns: Sequence[str]) -> dict[str, Any]:
 
 
 def _text(value: Any, *, up: bool = False) -> str:
-    """Returns a minimum or maximum as text for the log; timestamps are in milliseconds, so a maximum is rounded up."""
+    """Returns a column's min or max as text for the Delta log; times are cut to milliseconds, with `up` rounded up."""
     if not isinstance(value, datetime):
         return str(value)
     moment = value + timedelta(microseconds=-value.microsecond % 1000 if up else 0)
@@ -218,7 +223,7 @@ def _text(value: Any, *, up: bool = False) -> str:
 def files_of_tables(
     root: UPath, target: str, options: Mapping[str, str], tables: Iterable[TableSpec]
 ) -> Iterator[NamedFile]:
-    """Yields all files of these tables below `target`, including their logs, and empty folders on a file system."""
+    """Yields all files of these tables below `target` with their logs; in a local folder empty folders too."""
     for spec in tables:
         location = table_location(target, spec.name, options, root.storage_options)
         if isinstance(location, FolderLocation):
@@ -229,12 +234,12 @@ def files_of_tables(
 
 
 def named_file(location: TableLocation, table: str, name: str) -> NamedFile:
-    """Returns a file of a table in the form that checks of outgoing files take."""
+    """Returns a table's file as an argument of leak checks: its name and a function that opens it."""
     return NamedFile(f"{table}/{name}", partial(_open, location, name))
 
 
 def files_beside_tables(target: str, tables: Iterable[TableSpec]) -> Iterator[NamedFile]:
-    """Yields the files in a local folder `target` that do not belong to these tables; nothing for a store's address."""
+    """Yields the files in a local folder `target` that belong to none of these tables; nothing for an object store."""
     if folder := local_folder(target):
         yield from foreign_files(folder, [spec.name for spec in tables])
 

@@ -1,7 +1,7 @@
 """Storage locations of Delta tables: a local folder, or an object store that delta-rs supports.
 
-delta-rs writes its log without fsync, and reads an empty commit as one without changes. So data files are written here,
-and durable before the log names them, and the log is checked before it is trusted.
+delta-rs writes its log without fsync, and reads an empty commit file as a commit without changes. So data files are
+written here, and are durable before the log refers to them, and the log is checked before a table is opened.
 """
 
 import errno
@@ -25,7 +25,7 @@ UNSAFE = "allow_unsafe_rename"
 
 _ELSEWHERE = "Put the Delta tables on a local disk or an object store: INSTAGRAM_ASSETS_DELTA__TARGET"
 _PROMISE = f'or promise that one run writes at a time: INSTAGRAM_ASSETS_DELTA__OPTIONS={{"{UNSAFE}": "true"}}'
-_COLOURS = re.compile(r"\x1b\[\d+m")  # which delta-rs puts into its errors
+_COLOURS = re.compile(r"\x1b\[\d+m")  # ANSI colours, which delta-rs writes into its error messages
 _SYNCED_AT_ONCE = 8
 _OF_FSSPEC = {
     "key": "AWS_ACCESS_KEY_ID",
@@ -36,17 +36,17 @@ _OF_FSSPEC = {
 
 
 class TableLocation(Protocol):
-    """The location of one Delta table; file names are relative to it, with `/` between their parts."""
+    """The location of one Delta table; file names are paths relative to it, separated by `/`."""
 
     uri: str
     options: dict[str, str]
 
     def locked(self) -> Any:
-        """Context manager: holds the table's lock against other local writers, where the file system has locks."""
+        """Context manager: holds the table's lock against other writers on this disk; object stores need none."""
         ...
 
     def sizes(self, folder: str = "") -> dict[str, int]:
-        """Returns the files directly in a folder with their sizes in bytes; empty if it is missing."""
+        """Returns file name → size in bytes of the files directly in a folder; empty if the folder is missing."""
         ...
 
     def names(self) -> list[str]:
@@ -54,7 +54,7 @@ class TableLocation(Protocol):
         ...
 
     def size(self, name: str) -> int | None:
-        """Returns a file's size in bytes, -1 if missing; null where each check would cost a request."""
+        """Returns a file's size in bytes, -1 if it is missing; null on an object store, to save a request."""
         ...
 
     def read(self, name: str) -> bytes:
@@ -62,11 +62,11 @@ class TableLocation(Protocol):
         ...
 
     def write(self, name: str, fill: Callable[[BinaryIO], object]) -> int:
-        """Create a file with what `fill` writes, and return its size in bytes; it is durable after `sync`."""
+        """Create a file with the bytes that `fill` writes; returns its size in bytes. Durable only after `sync`."""
         ...
 
     def sync(self, names: Iterable[str]) -> None:
-        """Sync files and all folders above them to disk, so that they survive a power cut."""
+        """Fsync files and all folders above them, so that they survive a power cut."""
         ...
 
     def move(self, name: str, to: str) -> None:
@@ -79,12 +79,12 @@ class TableLocation(Protocol):
 
 
 def delta_target(settings: Settings) -> str:
-    """Returns the folder or address of the Delta tables, by the settings."""
+    """Returns the location of the Delta tables according to the settings: a folder, or an object store's URL."""
     return settings.delta.target or str(settings.folder("datasets") / "delta")
 
 
 def local_folder(target: str) -> Path | None:
-    """Returns a target as a local folder; null for the address of an object store."""
+    """Returns the path of a target that is a local folder; null for an object store's URL."""
     if target.startswith("file://"):
         return Path(target.removeprefix("file://"))
     return None if "://" in target else Path(target).expanduser().absolute()
@@ -93,10 +93,10 @@ def local_folder(target: str) -> Path | None:
 def table_location(
     target: str, table: str, options: Mapping[str, str], lake_options: Mapping[str, Any]
 ) -> TableLocation:
-    """Returns the location of a table below `target`, a folder or an address such as s3://…
+    """Returns the location of a table below `target`, a folder or an object store's URL (s3://…).
 
-    Address and keys that are missing in `options` come from the lake's own options. Raises SettingsError for an invalid
-    address.
+    `options` are delta-rs's storage options; an endpoint and credentials that are missing there are taken from
+    `lake_options`, fsspec's options of the lake. Raises SettingsError for an invalid URL.
     """
     if folder := local_folder(target):
         return FolderLocation(folder / table, options)
@@ -104,7 +104,7 @@ def table_location(
 
 
 class FolderLocation:
-    """A table in a folder of this machine, or of a mounted volume."""
+    """A table in a local folder, or in one on a mounted volume."""
 
     def __init__(self, path: Path, options: Mapping[str, str]) -> None:
         self.path, self.uri, self.options = path, str(path), dict(options)
@@ -189,7 +189,7 @@ class FolderLocation:
 
 
 class StoreLocation:
-    """A table in an object store, accessed through delta-rs, so that one set of options serves data files and log."""
+    """A table in an object store, accessed through delta-rs, so that the same options apply to data files and log."""
 
     def __init__(self, uri: str, options: Mapping[str, str]) -> None:
         self.uri, self.options = uri, dict(options)
@@ -218,7 +218,7 @@ class StoreLocation:
     @contextmanager
     def locked(self) -> Generator[None]:
         try:
-            yield  # each commit says which version it follows, and fails when another came first
+            yield  # a commit is conditional on the previous version, and fails if another writer was first
         except OSError as error:
             reason = " ".join(_COLOURS.sub("", str(error)).split())[:300]
             raise StorageError(
@@ -254,7 +254,7 @@ class StoreLocation:
         return len(data)
 
     def sync(self, names: Iterable[str]) -> None:
-        """Does nothing: an object is durable once its request was answered."""
+        """Does nothing: an object is durable when its write request returns."""
 
     def move(self, name: str, to: str) -> None:
         self._files.put(to, self.read(name))
@@ -266,12 +266,12 @@ class StoreLocation:
 
 
 def _translated(target: str, lake_options: Mapping[str, Any]) -> dict[str, str]:
-    """Returns the lake's fsspec options under the names of delta-rs, for a target on S3."""
+    """Returns the lake's fsspec options as options of delta-rs, for a target on S3; else none."""
     if not target.startswith(("s3://", "s3a://")):
         return {}
     found = {ours: str(lake_options[name]) for name, ours in _OF_FSSPEC.items() if lake_options.get(name)}
     region = dict(lake_options.get("client_kwargs") or {}).get("region_name")
-    # Stores that are not Amazon's do not care, and delta-rs asks Amazon's metadata service where none is said.
+    # Other stores than Amazon's ignore the region, but without one delta-rs asks Amazon's metadata service.
     if region or "AWS_ENDPOINT_URL" in found:
         found["AWS_REGION"] = str(region or "us-east-1")
     if found.get("AWS_ENDPOINT_URL", "").startswith("http://"):

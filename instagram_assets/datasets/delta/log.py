@@ -1,7 +1,7 @@
 """The transaction log of a Delta table: damage detection, repair, durable commits, and removal of old versions.
 
-delta-rs reads a commit file without bytes as one that changed nothing, so a commit that a power cut left empty would
-give a table with missing or duplicate rows. So every table here is checked by `first_damage` before it is opened.
+delta-rs reads an empty commit file as a commit without changes, so a commit that a power cut left empty would give a
+table with missing or duplicate rows. So every table is checked by `first_damage` before it is opened.
 """
 
 import io
@@ -32,7 +32,7 @@ _HINT = "_last_checkpoint"
 
 
 class Damage(NamedTuple):
-    """Damage in a version's log file; `files` are the log files whose removal makes the rest of the log intact."""
+    """Damage in a version's log file; `files` are the log files to remove so that the rest of the log is intact."""
 
     version: int
     file: str
@@ -41,7 +41,7 @@ class Damage(NamedTuple):
 
 
 def first_damage(location: TableLocation) -> Damage | None:
-    """Returns the first damage in a table's log; null when there is none, or no table."""
+    """Returns the first damage in a table's log; null if the log is intact or there is no table."""
     names = location.sizes(LOG)
     commits = {int(found[1]): name for name in names if (found := _COMMIT.fullmatch(name))}
     checkpoints = sorted((int(found[1]), name) for name in names if (found := _CHECKPOINT.fullmatch(name)))
@@ -50,7 +50,7 @@ def first_damage(location: TableLocation) -> Damage | None:
     for version, name in checkpoints:
         if version == newest and (problem := _problem_of_checkpoint(location, name)):
             others = tuple(each for each in (name, _HINT) if each in names)
-            # Commits that a checkpoint covers are still in the log until they are old.
+            # The checkpoint can be dropped if all commits that it covers are still in the log.
             return Damage(version, name, problem, others if set(range(version + 1)) <= commits.keys() else whole)
     if _HINT in names and (problem := _problem_of_hint(location.read(f"{LOG}/{_HINT}"), {v for v, _ in checkpoints})):
         return Damage(max(newest, 0), _HINT, problem, (_HINT,))
@@ -66,7 +66,7 @@ def first_damage(location: TableLocation) -> Damage | None:
 
 
 def check(location: TableLocation) -> None:
-    """Raises DamagedError, naming the version, when the log of a table is damaged."""
+    """Raise DamagedError, with the version, if the log of a table is damaged."""
     if damage := first_damage(location):
         raise DamagedError(
             f"{location.uri}/{LOG}/{damage.file}: version {damage.version} of this Delta table is damaged "
@@ -75,9 +75,9 @@ def check(location: TableLocation) -> None:
 
 
 def repair(location: TableLocation) -> Iterator[str]:
-    """Move damaged files out of a table's log until the rest is intact or nothing is left; yields a message for each.
+    """Move damaged files out of a table's log until the rest is intact or the log is empty; yields messages.
 
-    Nothing is deleted: the files go to the folder `_damaged` of the table, which readers and `vacuum` ignore. Raises
+    Nothing is deleted: the files are moved to the table's folder `_damaged`, which readers and `vacuum` ignore. Raises
     StorageError for a table that this program did not create.
     """
     while damage := first_damage(location):
@@ -90,7 +90,7 @@ def repair(location: TableLocation) -> Iterator[str]:
 
 
 def _refuse_unexpected(location: TableLocation) -> None:
-    """Raises StorageError when the readable part of a damaged log shows that another program created the table."""
+    """Raise StorageError if the readable part of a damaged log shows that another program created the table."""
     for name in location.sizes(LOG):
         for line in location.read(f"{LOG}/{name}").splitlines() if _COMMIT.fullmatch(name) else ():
             try:
@@ -157,9 +157,10 @@ def _problem_of_hint(data: bytes, versions: set[int]) -> str:
 
 
 def open_table(location: TableLocation) -> "DeltaTable | None":
-    """Returns the newest version of a table that this program created; null where there is none. Raises StorageError.
+    """Returns the newest version of a table that this program created; null if there is no table.
 
-    The caller has checked its log before.
+    The caller has checked the table's log. Raises StorageError if the log is unreadable or another program created the
+    table.
     """
     from deltalake import DeltaTable
     from deltalake.exceptions import DeltaError, DeltaProtocolError, TableNotFoundError
@@ -196,10 +197,11 @@ def commit(
     removed: "Sequence[RemoveAction]",
     told: dict[str, Any],
 ) -> bool:
-    """Commit the next version of a table, its first if `table` is null; False when another writer committed first.
+    """Commit the next version of a table (its first if `table` is null); returns false if another writer was first.
 
-    `bounded` are the columns with min/max statistics in the log, each without nulls. The data files are durable before
-    the commit, and the commit is when this returns. A table with other columns is replaced completely.
+    `bounded` are the columns of which every file has min/max statistics in the log. `told` is stored in the commit's
+    metadata. The data files are durable before the commit, and the commit is durable on return. A table whose columns
+    are not `schema` is replaced completely.
     """
     from deltalake import CommitProperties, PostCommitHookProperties, Schema
     from deltalake.exceptions import CommitFailedError, DeltaError
@@ -207,9 +209,9 @@ def commit(
 
     location.sync({action.path for action in added} if added else {LOG})
     columns = Schema.from_arrow(schema)
-    # Without retries: a version that another writer made may hold the same rows, so all is compared again.
+    # Without retries: another writer's version can have the same rows, so the table is compared again.
     properties = CommitProperties(max_commit_retries=0, custom_metadata={"instagram_assets": told})
-    # Its own checkpoints are not synced, and old commits would go before they are.
+    # delta-rs does not fsync its checkpoints, and would delete old commits before they are durable.
     hooks = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
     try:
         if table is not None and same_columns(table, schema):
@@ -248,9 +250,9 @@ def commit(
 
 
 def _told_bounds(columns: Sequence[str]) -> dict[str, str | None]:
-    """Returns the table property that names the columns with min/max statistics in the log.
+    """Returns the table property that lists the columns with min/max statistics in the Delta log.
 
-    Without it delta-rs gives pyarrow and DuckDB "at least null" for the others, and they leave all rows out.
+    Without it delta-rs tells pyarrow and DuckDB that all other columns are null only, and their filters drop all rows.
     """
     if columns:
         return {"delta.dataSkippingStatsColumns": ",".join(columns)}
@@ -258,7 +260,7 @@ def _told_bounds(columns: Sequence[str]) -> dict[str, str | None]:
 
 
 def same_columns(table: "DeltaTable", schema: pa.Schema) -> bool:
-    """Whether a table has the columns of a schema, in their order and types."""
+    """Whether a table has exactly the columns of a schema, in order and with their types."""
     from deltalake import Schema
 
     wanted = Schema.from_arrow(schema)
@@ -282,7 +284,7 @@ def _refused(location: TableLocation, error: Exception) -> StorageError:
 
 
 def checkpoint(location: TableLocation, table: "DeltaTable", *, after: int = COMMITS_OF_CHECKPOINT) -> None:
-    """Write a checkpoint of the log when at least `after` commits have been made since the last one."""
+    """Write a checkpoint of the log if more than `after` versions have been committed since the last one."""
     found = (int(match[1]) for name in location.sizes(LOG) if (match := _CHECKPOINT.fullmatch(name)))
     if table.version() - max(found, default=-1) <= after:
         return
@@ -292,15 +294,15 @@ def checkpoint(location: TableLocation, table: "DeltaTable", *, after: int = COM
 
 
 def sync_log(location: TableLocation) -> None:
-    """Sync all files of a table's log to disk, so that they survive a power cut."""
+    """Fsync all files of a table's log, so that they survive a power cut."""
     location.sync({f"{LOG}/{name}" for name in location.sizes(LOG)})
 
 
 def drop_history(location: TableLocation) -> int:
     """Delete all files and log entries of older versions, and damaged files set aside; returns the remaining version.
 
-    Readers of an older version fail meanwhile. The caller holds the table's lock, and its log is intact. After an
-    interruption the next call continues: each step leaves a readable table. Raises StorageError.
+    -1 if there is no table. Readers of an older version fail from then on. The caller holds the table's lock, and the
+    log is intact. Can be repeated after an interruption: each step leaves a readable table. Raises StorageError.
     """
     table = open_table(location)
     if table is None:

@@ -13,7 +13,7 @@ from instagram_assets.privacy.pseudonyms import Pseudonymizer
 
 
 class Vacuumed(NamedTuple):
-    """The number of files of older versions and of stopped runs that were removed from a table."""
+    """The number of files that a vacuum removed from a table: those of older versions and of killed runs."""
 
     table: str
     uri: str
@@ -28,11 +28,11 @@ def optimize(
     pseudonyms: Pseudonymizer | None = None,
     warn: Callable[[str], object] = print,
 ) -> list[ExportedTable]:
-    """Compact the tables below `target` into few large files, except the newest month, which changes every day.
+    """Compact the tables below `target` into few large files, except for the newest month, which changes every day.
 
-    The rows come from the lake, so the tables are up to date afterwards; arguments are those of `write_delta`. A file
-    whose rows change later is split again by the run that sees it. `pseudonyms` are those that the tables are written
-    with. Raises StorageError.
+    The rows are read from the lake, so the tables are up to date afterwards. A large file is replaced by small ones
+    when its rows change. The arguments are those of `write_delta`; `pseudonyms` are those with which the tables were
+    written. Raises StorageError.
     """
     found = (
         merge_files(root, location, spec._replace(pseudonyms=pseudonyms), warn)
@@ -49,9 +49,10 @@ def vacuum(
     keep_hours: int,
     warn: Callable[[str], object] = print,
 ) -> list[Vacuumed]:
-    """Delete files that no version of the last `keep_hours` needs, which ends access to older ones; write checkpoints.
+    """Delete the files that no version of the last `keep_hours` hours needs; older versions become unreadable.
 
-    On an object store no run may write meanwhile when `keep_hours` is shorter than a run. Raises StorageError.
+    Writes checkpoints first. On an object store no run can write at the same time if `keep_hours` is shorter than a
+    run. Raises StorageError.
     """
     done: list[Vacuumed] = []
     for spec, location in _there(root, target, options):

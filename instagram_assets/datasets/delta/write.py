@@ -1,9 +1,9 @@
 """Incremental export of the lake to Delta tables: only changed files are written, in one atomic commit per table.
 
-Each data file's name contains the stamp of the lake files that it was built from. So the table's log alone says what is
-up to date: the expected names are compared with the existing ones. Differences are written, then committed together
-with the removals. Without a difference there is no new version; a killed run leaves the table as it was; no row is
-duplicated.
+Each data file's name contains the stamp (fingerprint) of the lake files that it was built from, so the Delta log alone
+shows which files are up to date: the expected names are compared with the existing ones. Missing files are written, and
+committed together with the removal of outdated ones. Without a difference there is no new version. A killed run leaves
+the table unchanged, and rows are never duplicated.
 """
 
 import json
@@ -54,7 +54,7 @@ _LOOK_BACK = 10
 
 
 class ExportedTable(NamedTuple):
-    """A Delta table after a run: its URI, version, rows and files, and how many files were added and removed."""
+    """A Delta table after an export: URI, version, numbers of rows and files, and of files added and removed."""
 
     table: str
     uri: str
@@ -83,13 +83,13 @@ def write_delta(
     check: Check | None = None,
     warn: Callable[[str], object] = print,
 ) -> list[ExportedTable]:
-    """Bring the Delta tables below `target` up to date with the lake at `root`; returns those that have, or had, rows.
+    """Bring the Delta tables below `target` up to date with the lake at `root`; returns the existing tables.
 
-    `target` is a folder or an address such as s3://…, `options` are delta-rs's own for it. A damaged log is set aside
-    and reported to `warn`; the table is then recreated. Memory holds the rows of a few accounts' month. Two concurrent
-    runs take turns on a disk; on a store the later one starts again. With `pseudonyms` the tables contain no names, and
-    no older versions are kept, in which names may be. New files for which `check` raises an error are deleted, and
-    their table stays as it was. Raises StorageError.
+    `target` is a folder or an object store's URL (s3://…), `options` are delta-rs's storage options for it. A damaged
+    log is set aside and reported to `warn`; the table is then recreated. Memory holds one month of a few accounts. Of
+    two concurrent runs one waits on a disk; on an object store the later one starts again. With `pseudonyms` the tables
+    contain no names, and older versions, which can contain names, are deleted. If `check` raises an error for the new
+    files of a table, they are deleted and the table is unchanged. Raises StorageError.
     """
     made: list[ExportedTable] = []
     for spec in (each._replace(pseudonyms=pseudonyms, check=check) for each in TABLES):
@@ -102,7 +102,7 @@ def write_delta(
 def merge_files(
     root: UPath, location: TableLocation, spec: TableSpec, warn: Callable[[str], object]
 ) -> ExportedTable | None:
-    """Like `write_delta` for one table, with large files (many accounts each) for all but the newest month."""
+    """Like `write_delta` for one table, with large files (on average 256 accounts) for all months but the newest."""
     return _bring_up_to_date(root, location, spec, warn, large=True)
 
 
@@ -134,7 +134,10 @@ def _bring_up_to_date(
 def _next_version(
     location: TableLocation, spec: TableSpec, table: "DeltaTable | None", sources: Sequence[SourceFile], *, large: bool
 ) -> ExportedTable | None:
-    """Returns the table once it has the lake's rows; null when another writer committed first."""
+    """Commit the table's next version if it differs from the lake; null if another writer committed first.
+
+    The returned table has version -1 if there is none and the lake has no rows.
+    """
     schema = spec.schema
     same = table is not None and log.same_columns(table, schema)
     here = files_of_version(table) if table is not None and same else []
@@ -167,7 +170,10 @@ def _next_version(
 def _choose(
     spec: TableSpec, sources: Sequence[SourceFile], known: Collection[str], *, large: bool
 ) -> Iterator[FileGroup]:
-    """Yields the groups for a table's files: large ones if they exist already or are requested, else small ones."""
+    """Yields the group of lake files for each data file: small groups, or large ones if requested or already written.
+
+    `known` are the stamps of existing data files and empty groups.
+    """
     newest = max((each.month for each in sources), default="")
     for group in groups(spec, sources, ACCOUNTS_OF_LARGE_FILE):
         # The newest month changes every day, and would have to be rewritten each time.
@@ -180,7 +186,10 @@ def _choose(
 def _written(
     location: TableLocation, spec: TableSpec, new: Iterable[FileGroup], empty: Collection[str]
 ) -> "tuple[list[AddAction], list[str]]":
-    """Returns the `add` actions of the new files, and the stamps of groups without rows, which later runs skip."""
+    """Write the data files of new groups; returns their `add` actions, and the stamps of groups without rows.
+
+    Groups with a stamp in `empty` are known to have no rows and are skipped, as the returned ones are by later runs.
+    """
     added: list[AddAction] = []
     without: list[str] = []
     try:
@@ -199,21 +208,21 @@ def _written(
 
 
 def _drop(location: TableLocation, added: "Iterable[AddAction]") -> None:
-    """Delete files that no version refers to."""
+    """Delete the data files of these `add` actions, to which no version refers."""
     for action in added:
         with suppress(OSError, StorageError):
             location.remove(action.path)
 
 
 def removal(file: TableFile) -> "RemoveAction":
-    """Returns the `remove` action for a file."""
+    """Returns the log's `remove` action for a data file."""
     from deltalake.transaction import RemoveAction
 
     return RemoveAction(file.path, True, int(time.time() * 1000), file.size, dict(file.partition))
 
 
 def files_of_version(table: "DeltaTable") -> list[TableFile]:
-    """Returns the data files of the newest version."""
+    """Returns the data files of the opened version of a table."""
     found = pa.table(table.get_add_actions(flatten=True)).to_pylist()
     return [
         TableFile(
@@ -227,7 +236,7 @@ def files_of_version(table: "DeltaTable") -> list[TableFile]:
 
 
 def _known_empty(table: "DeltaTable") -> set[str]:
-    """Returns the stamps of groups that an earlier run found to have no rows."""
+    """Returns the stamps of file groups that an earlier run found to have no rows, from the metadata of its commit."""
     told = next((each["instagram_assets"] for each in table.history(_LOOK_BACK) if "instagram_assets" in each), {})
     return set(told.get("empty", ()))
 

@@ -142,7 +142,7 @@ class _Forgetting:
         found: list[tuple[DagsterDatabase, list[HistoryRun]]] = []
         orders: dict[str, list[str]] = {}
         common = {*usual, *filter(is_word_of_ours, names)}
-        # A history that moved to PostgreSQL has left files behind, in which a run may seem to go on for ever.
+        # SQLite files that remain from before a move to PostgreSQL can have runs that never ended.
         is_elsewhere = any(database.file is None for database in databases)
         looked_for = ValueRewriter(NameMatcher(names, ids), ErasedCells({}, {}), pictures)
         self._clean = [database for database in databases if database.is_free_of(looked_for.may_change)]

@@ -13,7 +13,7 @@ from instagram_assets.schemas.account_names import base64_core, is_meant
 
 REPLACEMENT = "forgotten"
 """The replacement of an erased identifier that is not a name."""
-# An escape that ends in a letter may precede a name: a JSON line break, or a percent-encoded character.
+# An escape that ends in a letter can precede a name: a JSON line break, or a percent-encoded character.
 _BEGINS = (
     r"(?:(?<!{word})(?<!{word}\.)|(?<=\\[nrtbf])|(?<=\\u00[0-9a-f][0-9a-f])(?<!\\u005f)(?<!\\u002e)"
     r"|(?<=%[0-7][0-9a-f])(?<!%5f)(?<!%2e))"

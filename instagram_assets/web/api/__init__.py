@@ -1,1 +1,1 @@
-"""The REST API: one file for each thing that it speaks of."""
+"""The REST API: one module per resource."""

@@ -1,4 +1,4 @@
-"""Accounts and hashtags that are collected: how each stands, a refresh, and forgetting one."""
+"""REST API of collected accounts and hashtags: their state, and the erasure of one."""
 
 from datetime import date, datetime
 from typing import Annotated, Self
@@ -14,7 +14,7 @@ router = APIRouter(prefix="/api", tags=["accounts"])
 
 
 class AccountAnswer(BaseModel):
-    """How it stands with an account or hashtag."""
+    """The state of an account or hashtag."""
 
     name: str = Field(description="As in the lake; a hashtag's begins with #")
     kind: str = Field(description="`account` or `hashtag`")
@@ -33,7 +33,7 @@ class AccountAnswer(BaseModel):
 
     @classmethod
     def of(cls, account: Account) -> Self:
-        """What the API says of an account."""
+        """Returns the API response for an account."""
         entry, followers = account.entry, account.lake.followers
         return cls(
             name=account.name,
@@ -66,7 +66,7 @@ class AccountsAnswer(BaseModel):
 
 
 class FollowersAnswer(BaseModel):
-    """A number of followers, and when it was read."""
+    """A number of followers, and when it was observed."""
 
     at: datetime
     followers: int
@@ -102,7 +102,7 @@ def accounts(
 
 @router.get("/accounts/{name}", name="api_account")
 def account(services: ServicesDep, name: str) -> AccountDetailAnswer:
-    """One account or hashtag; the # of a hashtag is written %23."""
+    """One account or hashtag with its followers over time; the # of a hashtag is written %23."""
     found = account_detail(services, name)
     return AccountDetailAnswer(
         **AccountAnswer.of(found.account).model_dump(),
@@ -112,7 +112,7 @@ def account(services: ServicesDep, name: str) -> AccountDetailAnswer:
 
 
 class PlaceAnswer(BaseModel):
-    """What would happen in one place of the data folder."""
+    """What would be erased in one area of the data folder."""
 
     place: str = Field(description="`lake`, `media`, `inbox`, `history`, …")
     removed: int = Field(description="Files and folders that go")
@@ -121,7 +121,7 @@ class PlaceAnswer(BaseModel):
 
 
 class WordAnswer(BaseModel):
-    """A name that is an ordinary word as well."""
+    """A name of the account that is an ordinary word as well."""
 
     word: str
     rows: int = Field(description="Rows of others in which it stands as a word, and stays")
@@ -129,7 +129,7 @@ class WordAnswer(BaseModel):
 
 
 class PreviewAnswer(BaseModel):
-    """What would be forgotten, and whether it is being forgotten."""
+    """What would be erased, and whether the erasure is running."""
 
     name: str
     known: bool = Field(description="Whether there is anything of its own")
@@ -146,21 +146,21 @@ class PreviewAnswer(BaseModel):
 
 
 class ForgetBody(BaseModel):
-    """The wish to forget an account or hashtag for good."""
+    """A request to forget an account or hashtag for good."""
 
     confirm: str = Field(max_length=LONGEST_ACCOUNT, description="Its name once more: there is no way back")
     bare: bool = Field(default=False, description="Also take a name that is an ordinary word out wherever it stands")
 
 
 class ForgetAnswer(BaseModel):
-    """How far it is."""
+    """The progress of an erasure."""
 
     phase: str
 
 
 @router.get("/accounts/{name}/forget", name="api_forget_preview")
 def forget_preview(services: ServicesDep, name: str) -> PreviewAnswer:
-    """What would go if it were forgotten; nothing is changed. It may take many seconds."""
+    """What would be erased if the account or hashtag were forgotten; nothing is changed. It may take many seconds."""
     state, found = progress(services.settings, name), preview(services.settings, name)
     return PreviewAnswer(
         name=found.name,
@@ -183,6 +183,6 @@ def forget_preview(services: ServicesDep, name: str) -> PreviewAnswer:
 
 @router.post("/accounts/{name}/forget", name="api_forget", status_code=202)
 async def forget(services: ServicesDep, name: str, body: ForgetBody) -> ForgetAnswer:
-    """Forget it for good: all but this app is away meanwhile. Refused while runs go on."""
+    """Forget an account or hashtag for good; meanwhile, only this app is available. Refused while runs are active."""
     request = await request_erasure(services, name, body.confirm, is_bare=body.bare)
     return ForgetAnswer(phase=request.phase)

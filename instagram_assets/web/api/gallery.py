@@ -1,4 +1,4 @@
-"""All images of the lake: filtered, sorted, and a page of them."""
+"""REST API of the gallery: images of the lake, filtered, sorted and paged, and counts for the filter form."""
 
 from datetime import date
 from typing import Annotated, Any
@@ -46,7 +46,7 @@ class ImageAnswer(BaseModel):
 
 
 class GalleryAnswer(BaseModel):
-    """A page of the images that a filter wants."""
+    """A page of the images that match a filter."""
 
     total: int = Field(description="All images that the filter wants")
     offset: int
@@ -70,9 +70,10 @@ def gallery(
     offset: Offset = 0,
     limit: Limit = 60,
 ) -> GalleryAnswer:
-    """Images of posts and searches that fit a filter, sorted.
+    """Images of posts and searches that match a filter, sorted.
 
-    With `like` by what the embedding model makes of a text: 409 while it is loaded, and where there is none.
+    With `like`, they are sorted by similarity to a text, computed by the embedding model: 409 while the model is
+    loading, and if there is none.
     """
     index, decisions = index_of(services), decisions_of(services, filters.list_name)
     near = similarities(services, index, text=like.strip(), image_id=to) if like.strip() or to else None
@@ -98,7 +99,7 @@ class CountAnswer(BaseModel):
 
 
 class FacetsAnswer(BaseModel):
-    """What the images that a filter wants have: the most frequent first, at most 500 values of each field."""
+    """Counts of each field's values among the images that match a filter: most frequent first, at most 500."""
 
     total: int
     first: date | None
@@ -114,7 +115,7 @@ class FacetsAnswer(BaseModel):
 
 @router.get("/gallery/facets", name="api_gallery_facets")
 def facets(services: ServicesDep, filters: DocumentedFilter) -> FacetsAnswer:
-    """What can be chosen among the images that a filter wants, with counts."""
+    """Counts of the values of each field among the images that match a filter."""
     index = index_of(services)
     order = shared_sorted_rows().images(index, filters, "newest", decisions_of(services, filters.list_name))
     return FacetsAnswer(total=len(order), **facets_of(index, order))

@@ -1,4 +1,4 @@
-"""The images of a collection: listed, shown, kept and dropped by hand."""
+"""REST API of a search's images: list them, get their bytes, and keep or drop them by hand."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -35,7 +35,7 @@ _PICTURE: dict[int | str, dict[str, object]] = {
 
 
 class Images(BaseModel):
-    """A page of the images, the kept ones first, with how many there are of each kind."""
+    """A page of the images, the kept ones first, with the number of images of each selection."""
 
     images: list[Picture]
     counts: dict[str, int]
@@ -44,7 +44,7 @@ class Images(BaseModel):
 
 
 class DecisionBody(BaseModel):
-    """What is decided about images, named by their hashes or as the list calls them; null takes it back."""
+    """A decision about images, named by their hashes or by their names in the list; null withdraws it."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -55,14 +55,14 @@ class DecisionBody(BaseModel):
 
 
 class Decided(BaseModel):
-    """The images as they are now, and how many decisions are not in the folder yet."""
+    """The images as they are now, and the number of decisions that the folder does not reflect yet."""
 
     images: list[Picture]
     pending: int
 
 
 class Applied(BaseModel):
-    """The job that writes the folder."""
+    """The job that rewrites the folder."""
 
     job_id: str
 
@@ -75,7 +75,7 @@ async def list_images(
     page: Annotated[int, Query(ge=1, le=10_000)] = 1,
     size: Annotated[int, Query(ge=1, le=1_000)] = 60,
 ) -> Images:
-    """The images of a search, also while it works; none of other collections."""
+    """The images of a search, also while it is running; empty for other collections."""
     search = folder_of(await find_job(services, job_id))
     every = await run_in_threadpool(images_of, services, search)
     body = matching_images(every, show)
@@ -96,7 +96,7 @@ async def image(
     v: Annotated[str, Query(max_length=100, description="The `version` of the list.")] = "",
     if_none_match: Annotated[str | None, Header(max_length=500)] = None,
 ) -> Response:
-    """A picture as JPEG, PNG or WebP, or a small JPEG of it."""
+    """An image as JPEG, PNG or WebP, or its thumbnail as JPEG."""
     picture = await find_picture(services, job_id, filename)
     tag = f'"{picture.version}{"-small" if thumbnail else ""}"'
     headers = {
@@ -113,7 +113,7 @@ async def image(
 
 @router.post("/jobs/{job_id}/images/decisions")
 async def decide(services: ServicesDep, job_id: JobId, body: DecisionBody) -> Decided:
-    """Keep or drop images by hand, or take that back. It survives later runs; the folder follows when it is written."""
+    """Keep or drop images by hand, or withdraw that. Later runs respect it; the folder changes when it is rewritten."""
     search = folder_of(await find_job(services, job_id))
     chosen, every = await run_in_threadpool(
         lambda: decide_on_images(
@@ -128,5 +128,5 @@ async def decide(services: ServicesDep, job_id: JobId, body: DecisionBody) -> De
 
 @router.post("/jobs/{job_id}/apply", status_code=201)
 async def apply(services: ServicesDep, job_id: JobId) -> Applied:
-    """Write the folder again, so that it follows what was decided by hand; nothing else is done again."""
+    """Rewrite the folder of images so that it follows the decisions made by hand; nothing else is done again."""
     return Applied(job_id=await apply_decisions(services, folder_of(await find_job(services, job_id))))

@@ -1,4 +1,4 @@
-"""Export files: put into the inbox, and what became of them."""
+"""REST API of the inbox: upload export files, and get the state of uploaded ones."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -36,9 +36,10 @@ async def put_file(
         AwareDatetime | None, Query(description="When the file was last written where it comes from")
     ] = None,
 ) -> Uploaded:
-    """Put an export file into the inbox: its bytes are the body. 200 when the same file is there already.
+    """Put an export file into the inbox: its bytes are the body. 200 if the same file is there already.
 
-    It appears in the inbox when it is whole, and lands with the next run. A name that other bytes have gets a number.
+    It appears in the inbox when it is complete, and is read by the next run. If other content has its name, a number is
+    appended to the name.
     """
     _refuse_parts(request)
     length = request.headers.get("content-length", "")
@@ -60,12 +61,12 @@ def get_inbox(
     page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
     size: Annotated[int, Query(ge=1, le=100, description="Entries of each list")] = 25,
 ) -> InboxState:
-    """What waits in the inbox, what has landed with the rows that it brought, and what was rejected and why."""
+    """Files waiting in the inbox, files that have landed with their row counts, and rejected files with the reason."""
     return read_inbox(services.lake, services.settings, page, size)
 
 
 def _refuse_parts(request: Request) -> None:
-    """Raise HTTPException for what is not the bytes of a whole file (RFC 9110, 14.5 and 15.5.16)."""
+    """Raise HTTPException for a partial or encoded upload (RFC 9110, 14.5 and 15.5.16)."""
     if "content-range" in request.headers:
         raise HTTPException(400, "Parts of files are not taken. Send the whole file, without Content-Range.")
     if request.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
@@ -75,7 +76,7 @@ def _refuse_parts(request: Request) -> None:
 
 
 async def _read_away(body: AsyncIterator[bytes]) -> None:
-    """Read what is still being sent: to who is cut off while sending, browsers show no answer."""
+    """Read and discard the rest of a request body, since browsers show no response before they have sent it."""
     read = 0
     with suppress(ClientDisconnect, TimeoutError):
         async with asyncio.timeout(_SECONDS_READ_AWAY):

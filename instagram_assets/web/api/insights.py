@@ -1,4 +1,4 @@
-"""Charts of the insights as numbers, and the age model; of one that is switched off only that it is."""
+"""REST API of the charts' data and of the age model."""
 
 from datetime import date
 from enum import Enum
@@ -24,7 +24,7 @@ _Name = Annotated[str, Path(description="A `name` of the list.", max_length=100)
 
 
 class ChartTold(BaseModel):
-    """A chart: what it counts, how it is drawn, and by what it can be filtered."""
+    """A chart: what it counts, how it is drawn, and which filter fields it supports."""
 
     name: str
     page: Page
@@ -41,7 +41,7 @@ class Charts(BaseModel):
 
 
 class Numbers(BaseModel):
-    """The numbers of a chart, and the page of the posts behind each row."""
+    """The data of a chart, and the URL of the posts behind each row."""
 
     name: str
     kind: ChartKind
@@ -61,7 +61,7 @@ def _documented(
     pos: Annotated[str, Query(description="Part of speech of words, such as `noun`.", max_length=300)] = "",
     kind: Annotated[Literal["", "post", "reel"], Query(description="Posts or reels alone.")] = "",
 ) -> None:
-    """What the reference of the API says; `UrlFilter` reads these and every other field of a filter."""
+    """Declares the filter fields of charts for the API reference; `UrlFilter` reads these and all other fields."""
 
 
 _Documented = Depends(_documented)
@@ -69,7 +69,7 @@ _Documented = Depends(_documented)
 
 @router.get("/insights", tags=_TAGS)
 def list_charts() -> Charts:
-    """The charts that there are."""
+    """All charts of the insights."""
     words = words_in("en")
     return Charts(
         charts=[
@@ -94,7 +94,7 @@ def list_charts() -> Charts:
     responses={200: {"content": {"text/csv": {}}, "description": "A line for each row, with a byte order mark"}},
 )
 def chart_csv(services: ServicesDep, name: _Name, filters: UrlFilter) -> Response:
-    """The numbers of a chart as CSV."""
+    """The data of a chart as CSV."""
     answer = _answer(services, name, filters)
     lines = csv_lines(answer, spreadsheet_safe=services.settings.export.spreadsheet_safe)
     headers = {"Content-Disposition": f'attachment; filename="{answer.chart.name}.csv"'}
@@ -103,7 +103,7 @@ def chart_csv(services: ServicesDep, name: _Name, filters: UrlFilter) -> Respons
 
 @router.get("/insights/{name}", tags=_TAGS, dependencies=[_Documented])
 def chart_numbers(services: ServicesDep, name: _Name, filters: UrlFilter) -> Numbers:
-    """The numbers of a chart."""
+    """The data of a chart."""
     return Numbers(**chart_json(_answer(services, name, filters)))
 
 
@@ -113,8 +113,9 @@ def _answer(services: ServicesDep, name: str, filters: Filter) -> ChartData:
 
 @router.get("/age", tags=["age model"])
 def get_age(services: ServicesDep) -> AgeFacts:
-    """How good the age model is on people whom it had never seen, and what it says of all accounts together.
+    """How good the age model is on test users, whom it was not trained on, and its predictions for all accounts.
 
-    Off by default: then `state` is `off` and nothing else is told. Not for decisions about a person.
+    The predictions are only given for all accounts together. Off by default: then `state` is `off` and everything else
+    is empty. Not for decisions about a person.
     """
     return read_age_facts(services.settings)

@@ -1,4 +1,4 @@
-"""Start a collection, list, follow, cancel and delete them."""
+"""REST API of collection jobs: start, list, follow, cancel and delete them."""
 
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -22,7 +22,7 @@ Files = Annotated[bool, Query(description="Also take away the folder: our own fi
 
 
 class LogLine(BaseModel):
-    """A line of a log; `step` is empty for those of the whole run, `error` is the reason of a failure."""
+    """A line of a log; `step` is empty for lines about the whole run, `error` is the reason of a failure."""
 
     at: datetime
     level: str
@@ -33,7 +33,7 @@ class LogLine(BaseModel):
 
 
 class Log(BaseModel):
-    """Lines of a log; with `cursor` the next ones are asked for, at once while `has_more`, else later."""
+    """A page of log lines; `cursor` requests the next page, at once if `has_more`, else later."""
 
     lines: list[LogLine]
     cursor: str
@@ -41,7 +41,7 @@ class Log(BaseModel):
 
 
 class ClearBody(BaseModel):
-    """Whether the folders go as well."""
+    """Whether the image folders are deleted as well."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -49,26 +49,26 @@ class ClearBody(BaseModel):
 
 
 class Cleared(BaseModel):
-    """How many jobs were taken out of the history."""
+    """How many jobs were removed from the history."""
 
     jobs: int
 
 
 @router.post("/run", status_code=201)
 async def run(services: ServicesDep, body: SearchBody) -> Job:
-    """Search for a word and make a folder of sharp, different images of that one subject."""
+    """Search for images of a word, and make a folder of sharp, distinct images of one subject."""
     return await job_actions.start(services, body)
 
 
 @router.post("/scrape", status_code=201)
 async def scrape(services: ServicesDep, body: ScrapeBody) -> Job:
-    """Run an actor of Apify; what it collects comes into the inbox. It costs money."""
+    """Run an actor of Apify; the posts that it collects are put into the inbox. It costs money."""
     return await job_actions.start(services, body)
 
 
 @router.post("/collect", status_code=201)
 async def collect(services: ServicesDep, body: CollectionBody) -> Job:
-    """Collect accounts and hashtags by Meta's official API, or from the site where it is allowed."""
+    """Collect accounts and hashtags with Meta's official API, or from Instagram's site if the settings allow it."""
     return await job_actions.start(services, body)
 
 
@@ -79,13 +79,13 @@ async def find(
     size: Annotated[int, Query(ge=1, le=MOST_AT_ONCE)] = 25,
     state: Annotated[list[State], Query(description="Only jobs in these states.", max_length=len(State))] = [],  # noqa: B006
 ) -> JobPage:
-    """The history, the newest first."""
+    """The history of jobs, newest first."""
     return await collection_jobs.find_jobs(services, before=before, size=size, states=state)
 
 
 @router.post("/jobs/clear")
 async def clear(services: ServicesDep, body: ClearBody) -> Cleared:
-    """Take all jobs that have ended out of the history. What they made stays, with `files` but for their folders."""
+    """Remove all finished jobs from the history. Their output is kept; `files` deletes their image folders."""
     count = await job_actions.clear(services, files=body.files)
     forget_jobs()
     return Cleared(jobs=count)
@@ -93,13 +93,13 @@ async def clear(services: ServicesDep, body: ClearBody) -> Cleared:
 
 @router.get("/jobs/{job_id}")
 async def find_one(services: ServicesDep, job_id: JobId) -> Job:
-    """How far a job is."""
+    """One job with its progress."""
     return await collection_jobs.find_job(services, job_id)
 
 
 @router.get("/jobs/{job_id}/log")
 async def log(services: ServicesDep, job_id: JobId, cursor: Annotated[str | None, Query(max_length=500)] = None) -> Log:
-    """What a job told, from a cursor on."""
+    """The log of a job, from a cursor on."""
     await collection_jobs.find_job(services, job_id)
     if cursor is not None:
         check_cursor(cursor)
@@ -116,13 +116,13 @@ async def log(services: ServicesDep, job_id: JobId, cursor: Annotated[str | None
 
 @router.post("/jobs/{job_id}/cancel")
 async def cancel(services: ServicesDep, job_id: JobId) -> Job:
-    """Cancel a job that waits or goes on. What it has made stays."""
+    """Cancel a queued or running job. What it has made is kept."""
     return await job_actions.cancel(services, job_id)
 
 
 @router.delete("/jobs/{job_id}")
 async def delete(services: ServicesDep, job_id: JobId, files: Files = False) -> Removed:
-    """Take a job that has ended out of the history. What it made stays, with `files` but for its folder."""
+    """Remove a finished job from the history. Its output is kept; with `files`, its image folder is deleted."""
     removed = await job_actions.remove(services, job_id, files=files)
     forget_jobs()
     return removed

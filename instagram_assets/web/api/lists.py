@@ -1,4 +1,4 @@
-"""Named lists of images: what each keeps and drops, deciding about many images at once, and lists as files."""
+"""REST API of named lists of images: keep/drop decisions, decisions about many images at once, and export as files."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -43,7 +43,7 @@ from instagram_assets.web.index_service import index_of
 router = APIRouter(prefix="/api", tags=["lists"])
 
 _MOST_IMAGES = 10_000
-"""Images of one request; a filter by `found` may find any number."""
+"""Maximum number of images of one request; the filter of a `found` request can match any number."""
 ListName = Annotated[
     str,
     Path(
@@ -56,13 +56,16 @@ _EXPORTED: dict[int | str, dict[str, object]] = {
 _ImageId = Annotated[str, Field(max_length=64, description="SHA-256 of the image's bytes")]
 _Why = Annotated[str, Field(max_length=LONGEST_WHY, description="The reason, for whoever looks at it later")]
 _Value = Annotated[str, Field(max_length=LONGEST_TEXT, strict=True)] | StrictInt | StrictFloat
-"""Of a field of the filter; true and false are no numbers."""
+"""A value of a filter field; strict, so that true and false are not accepted as numbers."""
 _FIRST_YEAR, _LAST_YEAR = 2010, 2200
 """Instagram began in 2010."""
 
 
 def _checked(value: object, read: ValidatorFunctionWrapHandler) -> datetime:
-    """A time that is written out: of a number nobody knows whether it counts seconds, and some years end a program."""
+    """Validates a timestamp: ISO 8601 text in a plausible range of years.
+
+    Numbers are rejected, since it is unknown whether they count seconds or milliseconds.
+    """
     if isinstance(value, datetime):  # of a list, not of a body
         return value
     time = read(value) if isinstance(value, str) and "T" in value.upper() else None
@@ -83,12 +86,12 @@ class CountAnswer(BaseModel):
 
     @classmethod
     def of(cls, count: ListCount) -> Self:
-        """What the API says of a list."""
+        """Returns the API response for a list."""
         return cls(name=count.name, kept=count.kept, dropped=count.dropped)
 
 
 class ListedAnswer(CountAnswer):
-    """A list among all; one that is damaged hides no other."""
+    """One list of all lists; a damaged one does not hide the others."""
 
     problem: str = Field(description="Why it cannot be read; empty where it can")
 
@@ -100,7 +103,7 @@ class ListsAnswer(BaseModel):
 
 
 class Decided(BaseModel):
-    """A decision with its reason, and when somebody decided so."""
+    """A decision with its reason, and when it was made."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -110,12 +113,12 @@ class Decided(BaseModel):
 
     @classmethod
     def of(cls, override: Override | None) -> Self | None:
-        """What the API says of it."""
+        """Returns the API response for a user's decision; None for none."""
         return override and cls(decision=override.decision, why=override.why, decided_at=override.decided_at)
 
 
 class DecidedImage(BaseModel):
-    """What a list says of an image."""
+    """The decision of a list about an image."""
 
     image_id: str
     decision: Decision
@@ -124,13 +127,13 @@ class DecidedImage(BaseModel):
 
 
 class ListAnswer(CountAnswer):
-    """A list with all that it says."""
+    """A list with all its decisions."""
 
     images: list[DecidedImage]
 
 
 class DecisionsBody(BaseModel):
-    """One decision about `image_ids`, or one about each image in `decisions`; null takes back what was decided."""
+    """One decision about `image_ids`, or one about each image in `decisions`; null withdraws the earlier decision."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -144,7 +147,7 @@ class DecisionsBody(BaseModel):
 
     @property
     def of_each(self) -> dict[str, Decision | Override | None]:
-        """What is decided about each image. Raises ListError where nothing is said, or two things are."""
+        """The decision for each image_id. Raises ListError unless exactly one of the two forms of the body is given."""
         if bool(self.image_ids) == bool(self.decisions):
             raise ListError("Give image_ids with a decision, or decisions with one for each image.")
         if bool(self.image_ids) != ("decision" in self.model_fields_set):
@@ -158,16 +161,16 @@ class DecisionsBody(BaseModel):
 
 
 class DecisionsAnswer(CountAnswer):
-    """The list as it is now, and what it had said of the images: sent back as `decisions`, `undo` undoes it."""
+    """The list as it is now, and its earlier decisions about the images: sent back as `decisions`, `undo` undoes it."""
 
     before: dict[str, Decision | None]
     undo: dict[str, Decided | None] = Field(description="As `before`, with the reasons and times")
 
 
 class FoundBody(BaseModel):
-    """A decision about every stored image that a filter finds; all other fields are those of the gallery's address.
+    """A decision about every stored image that matches a filter; the other fields are those of the gallery's URL.
 
-    Without any of them every stored image is meant, as in the gallery.
+    Without any filter field, every stored image matches, as in the gallery.
     """
 
     model_config = ConfigDict(
@@ -181,13 +184,13 @@ class FoundBody(BaseModel):
 
     @property
     def fields(self) -> dict[str, list[str]]:
-        """The filter as an address has it."""
+        """The filter as URL query parameters: the values of each field as text."""
         given = self.__pydantic_extra__.items()
         return {name: [str(each) for each in (value if isinstance(value, list) else [value])] for name, value in given}
 
 
 class FoundAnswer(CountAnswer):
-    """The list as it is now, and how many images were found, changed, and left since they are dropped by hand."""
+    """The list as it is now, and how many images matched, changed, and were left since they are dropped by hand."""
 
     found: int = Field(description="Stored images that the filter finds")
     changed: int = Field(description="Of these, about which the list says something else now")
@@ -200,13 +203,13 @@ class FoundAnswer(CountAnswer):
 
 @router.get("/lists", name="api_lists")
 def lists(services: ServicesDep) -> ListsAnswer:
-    """All lists that there are; one about whose images nothing is decided any more is not among them."""
+    """All lists; a list without any decision does not exist."""
     return ListsAnswer(lists=[ListedAnswer(**count._asdict()) for count in list_names(services.lake)])
 
 
 @router.get("/lists/{name}", name="api_list")
 def one_list(services: ServicesDep, name: ListName) -> ListAnswer:
-    """What a list says of each image, in the order in which somebody decided so."""
+    """A list with its decision about each image, in the order in which they were made."""
     overrides = find_list(services.lake, name)
     ordered = sorted(overrides.items(), key=lambda each: (each[1].decided_at, each[0]))
     images = [
@@ -218,7 +221,7 @@ def one_list(services: ServicesDep, name: ListName) -> ListAnswer:
 
 @router.post("/lists/{name}/decisions", name="api_list_decide")
 def decide(services: ServicesDep, name: ListName, body: DecisionsBody) -> DecisionsAnswer:
-    """Keep or drop images by hand, or take that back, all in one step; the list is made when it is not there."""
+    """Keep or drop images by hand, or withdraw that, all in one step; the list is created if it does not exist."""
     decisions = body.of_each
     check_known(services, [image_id for image_id, decision in decisions.items() if decision], name)
     changed = decide_about(services.lake, name, decisions, body.why, datetime.now(UTC))
@@ -227,7 +230,7 @@ def decide(services: ServicesDep, name: ListName, body: DecisionsBody) -> Decisi
 
 @router.post("/lists/{name}/found", name="api_list_found")
 def decide_about_found(services: ServicesDep, name: ListName, body: FoundBody) -> FoundAnswer:
-    """Keep every stored image that a filter finds, but for those that the list drops by hand; or drop them all."""
+    """Keep every stored image that a filter finds, except those that the list drops by hand; or drop them all."""
     image_ids = found_images(services.lake, index_of(services), filter_of_fields(body.fields))
     changed = decide_found(services.lake, name, image_ids, body.decision, body.why, datetime.now(UTC))
     return _found_answer(changed)
@@ -235,7 +238,7 @@ def decide_about_found(services: ServicesDep, name: ListName, body: FoundBody) -
 
 @router.delete("/lists/{name}", name="api_list_delete")
 def delete(services: ServicesDep, name: ListName) -> CountAnswer:
-    """Take a list away, and say what it was. Its images, and what was exported, stay."""
+    """Delete a list and return its last counts. Its images, and what was exported, are kept."""
     return CountAnswer.of(delete_list(services.lake, name))
 
 
@@ -247,7 +250,7 @@ def export(
         ListFormat, Query(description="A ZIP of the images with a manifest, or a line for each image")
     ] = "zip",
 ) -> StreamingResponse:
-    """Exactly the images that a list keeps; one whose file is gone is named with the reason. Sent while it is made."""
+    """The images that a list keeps; one whose file is gone is reported with the reason. Sent while it is made."""
     if is_paused():
         raise PausedError(PAUSED_MESSAGE)
     settings = services.settings
@@ -268,7 +271,7 @@ def export(
     headers = {
         "Content-Disposition": f"attachment; filename=\"list.{form}\"; filename*=UTF-8''{file}",
         "Cache-Control": "no-store",
-        # Images do not get smaller, and whoever packs them lets the first bytes wait.
+        # Compression does not make images smaller, and would delay the first bytes.
         **({"Content-Encoding": "identity"} if form == "zip" else {}),
     }
     return StreamingResponse(body, media_type=MEDIA_TYPES[form], headers=headers)

@@ -1,4 +1,4 @@
-"""Posts and reels: filtered, sorted, and one with all that is known of it."""
+"""REST API of posts and reels: a filtered and sorted list, and the details of one."""
 
 from dataclasses import asdict
 from datetime import date, datetime
@@ -19,7 +19,7 @@ router = APIRouter(prefix="/api", tags=["posts"])
 
 
 class PostAnswer(BaseModel):
-    """One post or reel by its newest observation."""
+    """One post or reel with the values of its newest observation."""
 
     account: str = Field(description="Account or hashtag that was collected; a hashtag's begins with #")
     post_id: str
@@ -48,7 +48,7 @@ class PostAnswer(BaseModel):
 
 
 class NumbersAnswer(BaseModel):
-    """What was counted at one time."""
+    """Metrics of a post at the time of one observation."""
 
     observed_at: datetime
     likes: int | None
@@ -83,12 +83,12 @@ class ImageOfPostAnswer(BaseModel):
 
     @classmethod
     def of(cls, row: dict[str, Any]) -> Self:
-        """Of a row of the index."""
+        """Returns the API response for an image's row of the index."""
         return cls(**{name: row[name] for name in cls.model_fields})
 
 
 class PostDetailAnswer(PostAnswer):
-    """One post or reel with all that is known of it."""
+    """One post or reel with all its details."""
 
     poster: str | None = Field(description="Of a reel: a frame's file below the media folder")
     stored: list[ImageOfPostAnswer] = Field(description="Its images in their order, also those that are not there")
@@ -106,7 +106,7 @@ class PostDetailAnswer(PostAnswer):
 
 
 class PostsAnswer(BaseModel):
-    """A page of the posts that a filter wants."""
+    """A page of the posts that match a filter."""
 
     total: int
     offset: int
@@ -121,7 +121,7 @@ def posts(
     offset: Offset = 0,
     limit: Limit = 60,
 ) -> PostsAnswer:
-    """Posts and reels that fit a filter, sorted; fields of the filter that only images have are passed over."""
+    """Posts and reels that match a filter, sorted; filter fields that only images have are ignored."""
     index = index_of(services)
     order = shared_sorted_rows().posts(index, filters, sort)
     found = [_answer(row) for row in post_rows(index, order[offset : offset + limit])]
@@ -134,9 +134,9 @@ def post(
     account: Annotated[str, Path(max_length=300, description="A hashtag's # is written %23")],
     post_id: Annotated[str, Path(max_length=300)],
 ) -> PostDetailAnswer:
-    """One post with its images, numbers over time, words, labels, and where it came from.
+    """One post with its images, metrics over time, tokens, labels, and source file.
 
-    What a damaged table of the lake does not tell is empty, and `problems` says which and what helps.
+    Fields that are stored in a damaged table of the lake are empty, and `problems` has its error and the remedy.
     """
     index = index_of(services)
     row = post_of(index, account, post_id)

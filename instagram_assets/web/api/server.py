@@ -17,26 +17,26 @@ router = APIRouter(prefix="/api")
 
 @router.get("/status", tags=["status"])
 async def get_status(services: ServicesDep) -> PlatformStatus:
-    """What there is, as `instagram-assets status` says it: what needs a person, what waits, and every table."""
+    """The status, as printed by `instagram-assets status`: what needs a person, what is pending, and every table."""
     platform = await run_in_threadpool(cached_status(services).wait)
     return in_words(platform, await of_dagster(services), words_in("en"))
 
 
 class Login(BaseModel):
-    """What a browser logs in with; programs send the token with each request instead."""
+    """The access token with which a browser logs in; programs send it with each request instead."""
 
     token: str = Field(min_length=1, max_length=1_000, description="The token that the server was started with")
 
 
 class Session(BaseModel):
-    """Whether this browser is logged in now."""
+    """Whether this browser is logged in."""
 
     is_logged_in: bool
 
 
 @router.post("/login", tags=["login"], response_model=Session)
 def login(request: Request, body: Login) -> Response:
-    """Get a cookie for the token. Ten wrong ones in a minute are answered; then 429."""
+    """Get a session cookie for the token. After ten wrong tokens in a minute, the response is 429."""
     access: Access = request.app.state.access
     if not access.is_demanded:
         raise ConflictError("This web app demands no token: it is for this machine alone.")

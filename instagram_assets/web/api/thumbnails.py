@@ -1,4 +1,4 @@
-"""The stored images as pictures: small ones that are made once and kept, and whole ones."""
+"""REST API of stored images: cached thumbnails and full images."""
 
 import asyncio
 import os
@@ -22,7 +22,7 @@ router = APIRouter(prefix="/api", tags=["pictures"])
 ImageId = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="The SHA-256 of its bytes, as lists call it.")]
 _IfNoneMatch = Annotated[str | None, Header(alias="If-None-Match", max_length=1_000)]
 _GONE = 499
-"""What logs call the answer to somebody who has hung up."""
+"""Non-standard status code, common in logs, for a client that closed the connection."""
 _THUMBNAIL: dict[int | str, dict[str, object]] = {
     200: {"content": {"image/jpeg": {}}, "description": "The picture"},
     304: {"description": "It is as `If-None-Match` says"},
@@ -37,9 +37,9 @@ _WHOLE: dict[int | str, dict[str, object]] = {
 async def thumbnail(
     request: Request, services: ServicesDep, image_id: ImageId, if_none_match: _IfNoneMatch = None
 ) -> Response:
-    """A stored image as a JPEG of at most 320 pixels a side; browsers may keep it for good.
+    """A stored image as a JPEG of at most 320 pixels a side; browsers can cache it for good.
 
-    While something is being forgotten only those are sent that were made before.
+    While an account is being forgotten, only cached thumbnails are sent.
     """
     store, tag = thumbnails_of(services), f'"{image_id}-small"'
 
@@ -51,7 +51,7 @@ async def thumbnail(
     except _NotMadeError:
         pass
     async with _turn(request):
-        # Who scrolled on does not wait for it any more, and others do.
+        # A client that scrolled on has closed the connection; others are still waiting.
         if await request.is_disconnected():
             return Response(status_code=_GONE)
         return await run_in_threadpool(answer, store.of)
@@ -59,7 +59,7 @@ async def thumbnail(
 
 @router.get("/pictures/{image_id}", response_class=Response, responses=_WHOLE)
 def picture(request: Request, services: ServicesDep, image_id: ImageId, if_none_match: _IfNoneMatch = None) -> Response:
-    """A stored image as it is where it is just a JPEG, PNG or WebP, else as a JPEG made anew."""
+    """A stored image: the file itself if it is a plain JPEG, PNG or WebP, else re-encoded as JPEG."""
     media, most = services.settings.folder("media"), services.settings.download.max_megapixels
     return image_response(
         request, f'"{image_id}"', if_none_match, lambda: full_image(stored_image(media, image_id), most)
@@ -67,7 +67,7 @@ def picture(request: Request, services: ServicesDep, image_id: ImageId, if_none_
 
 
 def thumbnails_of(services: Services) -> Thumbnails:
-    """The thumbnails of the data folder, as large as the settings allow."""
+    """Returns the thumbnail cache of the data folder, with the size limit of the settings."""
     settings = services.settings
     return _opened(
         settings.folder(THUMBNAILS),
@@ -83,7 +83,7 @@ def _opened(folder: FilePath, media: FilePath, most_bytes: int, max_megapixels: 
 
 
 class _NotMadeError(Exception):
-    """The thumbnail has to be made."""
+    """The thumbnail is not cached and has to be generated."""
 
 
 def _made_before(store: Thumbnails, image_id: str) -> bytes:
@@ -95,7 +95,7 @@ def _made_before(store: Thumbnails, image_id: str) -> bytes:
 
 
 def _turn(request: Request) -> asyncio.Semaphore:
-    """What those wait for whose thumbnail has to be made: as many at once as there are processors."""
+    """Returns the semaphore that limits how many thumbnails are generated at once to the number of CPU cores."""
     state = request.app.state
     if not hasattr(state, "thumbnail_turns"):
         state.thumbnail_turns = asyncio.Semaphore(os.cpu_count() or 2)

@@ -1,1 +1,1 @@
-"""The routes of HTML pages: one module for each, with the page fragments that are refreshed while it is open."""
+"""The routes of HTML pages: one module per page, with the page fragments that htmx loads and refreshes."""

@@ -1,4 +1,4 @@
-"""Pages of accounts and hashtags: the list, one account with its state, and its erasure."""
+"""Pages about accounts and hashtags: the list, the page of one account, and the page for erasing it."""
 
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
@@ -27,11 +27,11 @@ def accounts(
     sort: Sort = Sort.newest,
     page: Annotated[int, Query(ge=1, le=100_000)] = 1,
 ) -> HTMLResponse:
-    """All accounts and hashtags, page by page."""
+    """Responds with a page of the list of accounts and hashtags."""
     listing = list_accounts(services, query, sort, page)
 
     def address(**changes: object) -> str:
-        """The URL of this list with some parameters changed."""
+        """Returns the URL of this list with some parameters changed."""
         chosen = {"query": query, "sort": sort.value, "page": listing.page} | changes
         return f"/accounts?{urlencode({name: value for name, value in chosen.items() if value not in ('', 1)})}"
 
@@ -51,7 +51,7 @@ def accounts(
 
 @router.get("/accounts/{name}", name="account")
 def account(request: Request, services: ServicesDep, name: str) -> HTMLResponse:
-    """The page of one account or hashtag: its numbers, its newest posts, and its state at each collector site."""
+    """Responds with the page of one account or hashtag: metrics, newest posts, and state at each collector site."""
     detail = account_detail(services, name)
     return render(
         request,
@@ -68,13 +68,13 @@ def account(request: Request, services: ServicesDep, name: str) -> HTMLResponse:
 
 
 def account_address(name: str) -> str:
-    """The URL of the page of an account or hashtag."""
+    """Returns the URL of the page of an account or hashtag."""
     return f"/accounts/{quote(name, safe='')}"
 
 
 @router.get("/accounts/{name}/forget", name="forget")
 async def forget(request: Request, services: ServicesDep, name: str) -> HTMLResponse:
-    """The page about erasing an account: what it means, and its progress."""
+    """Responds with the page for erasing an account or hashtag: what erasure does, and its progress."""
     values = await _forget_values(services, name)
     known = await run_in_threadpool(is_known, services, values["name"])
     words = words_of(request)
@@ -84,13 +84,13 @@ async def forget(request: Request, services: ServicesDep, name: str) -> HTMLResp
 
 @router.get("/accounts/{name}/forget/progress", name="forget_progress")
 async def forget_progress(request: Request, services: ServicesDep, name: str) -> HTMLResponse:
-    """The fragment of the page with the progress of the erasure."""
+    """Responds with the page fragment that shows the progress of the erasure."""
     return render(request, "forget_progress.html", is_part=True, **await _forget_values(services, name))
 
 
 @router.get("/accounts/{name}/forget/preview", name="forget_preview")
 def forget_preview(request: Request, services: ServicesDep, name: str) -> HTMLResponse:
-    """The fragment of the page that lists what would be erased."""
+    """Responds with the page fragment that lists what would be erased."""
     found, problem = None, ""
     try:
         found = preview(services.settings, name)

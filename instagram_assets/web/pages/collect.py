@@ -1,4 +1,4 @@
-"""The page for starting a collection: forms, upload of export files, and running jobs."""
+"""The page for starting a collection: its forms, the upload of export files, and the running jobs."""
 
 from typing import Annotated, Any, get_args
 
@@ -21,7 +21,7 @@ _LATELY = 8
 
 @router.get("/collect", name="collect")
 async def collect(request: Request, services: ServicesDep, way: str = CollectForm.search) -> HTMLResponse:
-    """One form to start a collection, and the running jobs. `way` in the URL names the form."""
+    """Responds with the form for one collection method, `way` (a CollectForm), and the running jobs."""
     settings = services.settings
     # In threads: a slow disk must not block other requests.
     inputs = await run_in_threadpool(apify_inputs, settings.apify) if way == CollectForm.apify else []
@@ -45,14 +45,14 @@ async def collect(request: Request, services: ServicesDep, way: str = CollectFor
 
 @router.get("/collect/jobs")
 async def jobs(request: Request, services: ServicesDep) -> HTMLResponse:
-    """The fragment of the page with the running jobs."""
+    """Responds with the page fragment of running jobs."""
     watched = await watch(services, size=_LATELY)
     return render(request, "collect_jobs.html", watched=watched, **job_values(request, services))
 
 
 @router.get("/collect/newest")
 async def newest(request: Request, services: ServicesDep) -> HTMLResponse:
-    """The fragment of the page that shows the images of the newest search."""
+    """Responds with the page fragment that shows the images of the newest search."""
     watched = await watch(services, size=_LATELY)
     found = next((job for job in watched.jobs if job.kind is Kind.search), None)
     return render(request, "collect_newest.html", job=found, again=watched.is_down)
@@ -63,7 +63,7 @@ _FILES = 10
 
 @router.get("/collect/files", name="files")
 def files(request: Request, services: ServicesDep) -> HTMLResponse:
-    """The page for uploading export files, with the list of earlier ones."""
+    """Responds with the page for uploading export files, with the list of earlier ones."""
     most = services.settings.web.max_upload_mb
     return render(request, "files.html", most_mb=most, endings=",".join(ENDINGS), **_files_shown(services, 1))
 
@@ -72,7 +72,7 @@ def files(request: Request, services: ServicesDep) -> HTMLResponse:
 def files_list(
     request: Request, services: ServicesDep, page: Annotated[int, Query(ge=1, le=1_000_000)] = 1
 ) -> HTMLResponse:
-    """The fragment with the list of files, which refreshes itself as long as one is waiting."""
+    """Responds with the page fragment of uploaded files, which refreshes itself while any of them is waiting."""
     return render(request, "files_list.html", **_files_shown(services, page))
 
 

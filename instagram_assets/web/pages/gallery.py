@@ -1,4 +1,4 @@
-"""The gallery of all images of the lake and of searches, with filters, sorting and decisions; and the page of lists."""
+"""The gallery of all images, with filters, sorting and keep/drop decisions; and the page of named lists of images."""
 
 import json
 from collections.abc import Mapping
@@ -30,10 +30,10 @@ from instagram_assets.web.words import Words
 router = APIRouter(include_in_schema=False)
 _SORTS = ("newest", "oldest", "likes", "impression", "sharpest", "blurriest")
 IN_FORM = ("first", "last", "q", "kind", "viral", "source", "status", "quality", "sharp", "list_name", "decided")
-"""Fields that the form has; it hands the others on."""
+"""Filter fields that have an input field in the gallery's form; the others are hidden fields."""
 _LONGEST = 300
 _FIRST = 60
-"""Images on a wide screen."""
+"""Number of images that are visible at first on a wide screen."""
 _SCRIPT = (
     *("count", "selected", "kept", "dropped", "undone", "nothing", "no_undo", "found", "too_many", "label"),
     *("is_kept", "is_dropped", "missing", "default_list", "bad_list", "failed", "unread"),
@@ -49,7 +49,7 @@ def gallery(
     like: Annotated[str, Query(max_length=_LONGEST)] = "",
     to: Annotated[str, Query(max_length=_LONGEST)] = "",
 ) -> HTMLResponse:
-    """The images that match the URL's filter, as a grid that loads lazily. Raises QueryError, NotReadyError."""
+    """Responds with the images that match the URL's filter, as a lazy grid. Raises QueryError, NotReadyError."""
     words, index = words_of(request), index_of(services)
     clusters = clusters_of(index)
     sorts = (*_SORTS, "similar") if like or to else _SORTS
@@ -81,7 +81,10 @@ def gallery(
 async def gallery_image(
     request: Request, services: ServicesDep, image_id: str, search: Annotated[str, Query(max_length=_LONGEST)] = ""
 ) -> HTMLResponse:
-    """The fragment of the panel about one image, of a search or of the lake, with its sources."""
+    """Responds with the panel about one image and its sources, as a page fragment. Raises NotFoundError.
+
+    With `search`, it is the image's row of that search; else its first row in the index.
+    """
 
     def look() -> tuple[dict[str, Any], Override | None, str, dict[str, Any]]:
         index = index_of(services)
@@ -111,9 +114,9 @@ async def gallery_image(
 
 
 def _first_images(index: LakeIndex, filters: Filter, sort: str) -> list[str]:
-    """The image_id of those visible first, which a browser can fetch before the script of the grid runs.
+    """Returns the image_ids of the first images in the grid, which the browser fetches before the grid's script runs.
 
-    Empty where finding them needs a model or a list: the page does not wait for that.
+    Empty if finding them needs the embedding model or a named list, which would delay the page.
     """
     if sort not in _SORTS or filters.decided:
         return []
@@ -123,12 +126,12 @@ def _first_images(index: LakeIndex, filters: Filter, sort: str) -> list[str]:
 
 
 def script_words(words: Words) -> dict[str, str]:
-    """The translations that the script of the grid needs."""
+    """Returns the translations that the grid's script needs, by key."""
     return {name: words(f"gallery.script.{name}") for name in _SCRIPT}
 
 
 async def _job_of(services: Services, search: str) -> Job | None:
-    """The job that fetched the images of a search; null where Dagster, which has it, does not respond."""
+    """Returns the job that collected the images of a search; None if it is unknown or Dagster does not respond."""
     try:
         return await newest_of(services, search)
     except (DagsterDownError, DagsterRefusedError):
@@ -136,14 +139,14 @@ async def _job_of(services: Services, search: str) -> Job | None:
 
 
 def _as_json(filters: Filter) -> str:
-    """The filter as the API takes it in a body: lists for fields that may have several values."""
+    """Returns the filter as JSON for bodies of the REST API: multi-value fields are arrays."""
     fields = {name: value for name, value in asdict(filters).items() if value not in ((), None, "")}
     return json.dumps({name: list(value) if isinstance(value, tuple) else str(value) for name, value in fields.items()})
 
 
 @router.get("/lists", name="lists")
 def lists(request: Request, services: ServicesDep) -> HTMLResponse:
-    """All lists by name, or why they cannot be read."""
+    """Responds with the page of all named lists, or why they cannot be read."""
     found, problem = [], ""
     try:
         found = list_names(services.lake)
@@ -162,11 +165,11 @@ def lists(request: Request, services: ServicesDep) -> HTMLResponse:
 
 
 def gallery_of(name: str, decided: str = "") -> str:
-    """The URL of the gallery with the images of a list, only those kept or dropped where that is given."""
+    """Returns the URL of the gallery filtered by a named list; `decided` is `kept`, `dropped`, or empty for both."""
     fields = {"list_name": name, "decided": decided}
     return f"/gallery?{urlencode({field: value for field, value in fields.items() if value}, quote_via=quote)}"
 
 
 def api_of(name: str) -> str:
-    """The URL of a list in the API."""
+    """Returns the URL of a named list in the REST API."""
     return f"/api/lists/{quote(name, safe='')}"

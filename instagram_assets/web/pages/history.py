@@ -1,4 +1,4 @@
-"""Pages of the collection history: all jobs, and each with its images and its log."""
+"""Pages of the collection history: the list of jobs, and the page of each job with its images and its log."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -23,7 +23,7 @@ _ENDED_BY_IT = ("FAILURE", "IN_PROGRESS")
 
 
 def job_values(request: Request, services: Services) -> dict[str, Any]:
-    """Template variables of pages that show jobs."""
+    """Returns template variables that all pages with jobs need."""
     zone = services.settings.zone
     return {
         "dagster_url": services.dagster_url.rstrip("/"),
@@ -38,7 +38,7 @@ def job_values(request: Request, services: Services) -> dict[str, Any]:
 async def history(
     request: Request, services: ServicesDep, before: str = "", state: str = "", newer: str = ""
 ) -> HTMLResponse:
-    """A page of the history; `newer` are the cursors of the pages before it, separated by commas."""
+    """Responds with a page of the history; `newer` are the cursors of the pages before it, separated by commas."""
     state = state if state in set(State) else ""
     states = [State(state)] if state else []
     watched = await watch(services, before=before or None, states=states)
@@ -60,7 +60,7 @@ async def history(
 
 @router.get("/jobs/{job_id}", name="job")
 async def job(request: Request, services: ServicesDep, job_id: str) -> HTMLResponse:
-    """The page of one job: progress, counts and images."""
+    """Responds with the page of one job: progress, counts and images."""
     found = await find_job(services, job_id)
     run = await services.dagster.run(job_id)
     newest = await newest_of(services, folder) if (folder := folder_of(found)) else None
@@ -79,7 +79,7 @@ async def job(request: Request, services: ServicesDep, job_id: str) -> HTMLRespo
 
 @router.get("/jobs/{job_id}/log", name="log")
 async def log(request: Request, services: ServicesDep, job_id: str, level: str = "", end: bool = False) -> HTMLResponse:
-    """The log from its beginning, or its last lines; it is followed while the run is active."""
+    """Responds with a log page, from the beginning or the `end`; it is followed while the run is active."""
     found, warns = await find_job(services, job_id), level == "warnings"
     if end:
         lines = await last_lines(services.dagster, job_id, only_warnings=warns)
@@ -93,7 +93,7 @@ async def log(request: Request, services: ServicesDep, job_id: str, level: str =
 async def log_lines(
     request: Request, services: ServicesDep, job_id: str, cursor: str = "", level: str = ""
 ) -> HTMLResponse:
-    """The fragment with the log lines after a cursor."""
+    """Responds with the page fragment of log lines after a cursor."""
     found, warns = await find_job(services, job_id), level == "warnings"
     if cursor:
         check_cursor(cursor)
@@ -103,21 +103,21 @@ async def log_lines(
 
 
 def _steps(job: Job, steps: Mapping[str, str]) -> dict[str, str]:
-    """The statuses of steps; those that Dagster calls failed because the run was cancelled are corrected."""
+    """Returns the step statuses; steps that Dagster reports as failed because the run was cancelled are corrected."""
     if job.state is not State.cancelled:
         return dict(steps)
     return {name: "CANCELED" if status in _ENDED_BY_IT else status for name, status in steps.items()}
 
 
 def _address(before: str | None, state: str, newer: Sequence[str]) -> str:
-    """The URL of a page of the history."""
+    """Returns the URL of a page of the history."""
     fields = {"before": before or "", "state": state, "newer": ",".join(newer[-_MOST_PAGES_BACK:])}
     given = urlencode({name: value for name, value in fields.items() if value})
     return f"/jobs?{given}" if given else "/jobs"
 
 
 IMAGES_SHOWN = 60
-"""Images of a page."""
+"""Number of images per page."""
 
 
 @router.get("/jobs/{job_id}/images", name="images")
@@ -128,7 +128,7 @@ async def images(
     show: str = "all",
     pages: Annotated[int, Query(ge=1, le=100)] = 1,
 ) -> HTMLResponse:
-    """The images of one kind, up to a page."""
+    """Responds with the page fragment of a job's images that match `show`, up to page number `pages`."""
     job = await find_job(services, job_id)
     search = folder_of(job)
     newest = await newest_of(services, search) if search and not job.is_open else None
@@ -159,6 +159,6 @@ async def images(
 
 
 def _image_address(job_id: str, picture: Picture, *, small: bool) -> str:
-    """The URL of an image's bytes."""
+    """Returns the URL of an image's bytes, or with `small` of its thumbnail."""
     address = f"/api/jobs/{job_id}/images/{quote(picture.name, safe='')}"
     return f"{address}?{'thumbnail=true&' if small else ''}v={picture.version}"

@@ -1,4 +1,4 @@
-"""Pages of insights: charts, reels of a week, contact sheets of clusters, and the age model."""
+"""Insights pages: charts, the reels of a week, contact sheets of clusters, and the age model."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, get_args
@@ -37,12 +37,12 @@ from instagram_assets.web.url_filter import UrlFilter, address, chips_of, filter
 
 router = APIRouter(include_in_schema=False)
 _HALF = 80
-"""Half the width of the picture of an interval, in its own units."""
+"""Half the width of the SVG image of a confidence interval, in SVG units."""
 
 
 @router.get("/insights/reels")
 def reels(request: Request, services: ServicesDep, filters: UrlFilter, week: str = "") -> HTMLResponse:
-    """The page of one week's reels, with features that may distinguish viral ones. Raises QueryError, NotReadyError."""
+    """Responds with one week's reels and hypotheses on what makes them viral. Raises QueryError, NotReadyError."""
     by_account = keep_fields(filters, ("account",))
     index = index_of(services)
     found = reels_of_week(index, by_account, day_from_query(week))
@@ -69,7 +69,7 @@ def reels(request: Request, services: ServicesDep, filters: UrlFilter, week: str
 def sheets(
     request: Request, services: ServicesDep, filters: UrlFilter, offset: Annotated[int, Query(ge=0, le=100_000)] = 0
 ) -> HTMLResponse:
-    """The largest clusters and topics, each with some of its images. Raises QueryError, NotReadyError."""
+    """Responds with the largest clusters and topics, each with sample images. Raises QueryError, NotReadyError."""
     of_images = keep_fields(filters, OF_IMAGES)
     index = index_of(services)
     clusters = cluster_sheets(index, of_images, offset)
@@ -86,13 +86,16 @@ def sheets(
 
 
 def interval_of(row: Mapping[str, Any]) -> dict[str, float]:
-    """Coordinates of an interval and its centre in a picture 2 * _HALF wide with zero in its middle, scaled by row."""
+    """Returns the x coordinates of a confidence interval and its centre, scaled so that the interval fits.
+
+    The SVG image is 2 * _HALF wide, with 0 in the middle.
+    """
     widest = max(abs(row[name]) for name in ("low", "high", "difference")) or 1.0
     return {name: round(_HALF + (_HALF - 4) * row[name] / widest, 1) for name in ("low", "high", "difference")}
 
 
 def frame_of(reel: Mapping[str, Any]) -> str:
-    """The image name that represents a reel: a frame of its video, else its first image; empty for none."""
+    """Returns the image name that represents a reel: a frame of its video, else its first image; else ""."""
     return picture_of({**reel, "first_image": None}) or picture_of(reel)
 
 
@@ -106,7 +109,7 @@ _FIRST = CHART_PAGES[0]
 @router.get("/insights", name="insights")
 @router.get(f"/insights/{_FIRST}")
 def first_page(request: Request, services: ServicesDep) -> HTMLResponse:
-    """The first page of insights, which the navigation opens."""
+    """Responds with the first page of the insights, to which the navigation links."""
     return _page(request, services, _FIRST)
 
 
@@ -114,7 +117,7 @@ def first_page(request: Request, services: ServicesDep) -> HTMLResponse:
 def accounts(
     request: Request, services: ServicesDep, account: Annotated[list[str] | None, Query()] = None
 ) -> HTMLResponse:
-    """Suggestions of accounts for what is typed, the last value of the field."""
+    """Responds with account suggestions for the filter form; the last value of `account` is the text being typed."""
     typed = account[-1].strip()[:100] if account else ""
     index = _index_or_none(services)  # a form field cannot show that the index is missing; the page around it does
     return render(request, "filter_accounts.html", accounts=accounts_like(index, typed) if index else [])
@@ -122,7 +125,7 @@ def accounts(
 
 @router.get("/insights/charts/{name}", name="insights_chart")
 def chart(request: Request, services: ServicesDep, name: str, filters: UrlFilter) -> HTMLResponse:
-    """One chart, as a fragment of a page."""
+    """Responds with one chart, as a page fragment."""
     found = chart_of(name)
     address = f"/insights/charts/{name}?{filters.to_query()}"
     try:
@@ -151,7 +154,7 @@ def chart(request: Request, services: ServicesDep, name: str, filters: UrlFilter
 
 @router.get("/insights/{page}", name="insights_page")
 def page(request: Request, services: ServicesDep, page: str) -> HTMLResponse:
-    """One page of charts. Raises NotFoundError."""
+    """Responds with one page of charts. Raises NotFoundError for an unknown page."""
     if page not in CHART_PAGES:
         raise NotFoundError(f"There is no page of insights {page!r}. There are: {', '.join(CHART_PAGES)}.")
     return _page(request, services, page)
@@ -198,7 +201,7 @@ def _page(request: Request, services: Services, page: str) -> HTMLResponse:
         kinds=[(kind, words(f"filter.values.kind_{kind}")) for kind in get_args(KindFilter) if kind],
         parts_of_speech=[(pos, words(f"filter.parts.{pos}")) for pos in POS_CLASSES],
     )
-    # The URL shown in the browser is without empty fields.
+    # The URL shown in the browser has no empty parameters.
     if "hx-request" in request.headers and not problem:
         answer.headers["HX-Push-Url"] = f"/insights/{page}" + (f"?{filters.to_query()}" if filters.to_query() else "")
     return answer
@@ -213,7 +216,7 @@ def _index_or_none(services: Services) -> LakeIndex | None:
 
 @router.get("/age", name="age")
 def age(request: Request, services: ServicesDep) -> HTMLResponse:
-    """The page of the configured age model, or why there is none."""
+    """Responds with the page of the configured age model, or why it cannot be shown."""
     found = read_age_facts(services.settings)
     model = found.evaluations.get("model")
     return render(
@@ -231,7 +234,7 @@ def age(request: Request, services: ServicesDep) -> HTMLResponse:
 
 
 def _tab_query(request: Request) -> str:
-    """The filter of the other tabs, which the age page ignores but keeps in its links."""
+    """Returns the filter as a query string for links to the other tabs; the age page itself does not use it."""
     try:
         return filter_of_request(request).to_query()
     except QueryError:

@@ -1,4 +1,4 @@
-"""The page of one day, yesterday by default: what accounts posted, what is new, what is missing."""
+"""The daily summary page, for yesterday by default: what accounts posted, new words, and missing data."""
 
 from datetime import date, timedelta
 from functools import partial
@@ -26,7 +26,7 @@ from instagram_assets.web.url_filter import UrlFilter
 
 router = APIRouter(include_in_schema=False)
 PAGE = 20
-"""Accounts that are shown at once."""
+"""Number of accounts that are shown at once."""
 _MOST_NAMED = 24
 _FIRST_DAY, _LAST_DAY = date(2010, 1, 1), date(2200, 1, 1)
 """Instagram began in 2010."""
@@ -34,7 +34,7 @@ _FIRST_DAY, _LAST_DAY = date(2010, 1, 1), date(2200, 1, 1)
 
 @router.get("/morning", name="morning")
 def morning_page(request: Request, services: ServicesDep, filters: UrlFilter, day: str = "") -> HTMLResponse:
-    """The activity of accounts on a day. Raises QueryError, NotReadyError."""
+    """Responds with the summary of a day. Raises QueryError, NotReadyError."""
     last = yesterday(today(services.settings.zone))
     requested = day_from_query(day)
     found = day_summary(index_of(services), requested or last, filters.account)
@@ -66,7 +66,7 @@ def more_accounts(
     day: str,
     offset: Annotated[int, Query(ge=0, le=100_000)] = 0,
 ) -> HTMLResponse:
-    """The next accounts of the list, as a fragment of the page. Raises QueryError."""
+    """Responds with the next accounts of the summary, as a page fragment. Raises QueryError."""
     chosen = day_from_query(day) or yesterday(today(services.settings.zone))
     found = day_summary(index_of(services), chosen, filters.account)
     shown = _shown(services, found, filters, offset)
@@ -90,12 +90,12 @@ def _shown(services: Services, found: DaySummary, filters: Filter, offset: int) 
 
 
 def picture_of(post: Row) -> str:
-    """The image name that represents a post: its first image, else a frame of its video; empty for none."""
+    """Returns the image name that represents a post: its first image, else a frame of its video; else ""."""
     return post["first_image"] or (PurePosixPath(post["poster"]).stem if post["poster"] else "")
 
 
 def post_link(post: Row) -> str:
-    """The URL of a post's page."""
+    """Returns the URL of a post's page."""
     return f"/posts?{Filter(account=(post['account'],), post=post['post_id']).to_query()}"
 
 
@@ -104,7 +104,7 @@ def _query(filters: Filter, day: date) -> str:
 
 
 def day_from_query(text: str) -> date | None:
-    """A day as written in a URL; null for an empty text. Raises QueryError."""
+    """Parses a day from a URL, in ISO 8601; None for an empty text. Raises QueryError for an invalid day."""
     if not text.strip():
         return None
     try:

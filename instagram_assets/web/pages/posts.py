@@ -1,4 +1,4 @@
-"""Pages of posts: the list of those that match a filter, and one post with all that is known of it."""
+"""Pages of posts: the list of posts that match a filter, and the page of one post."""
 
 from typing import Annotated
 from urllib.parse import quote
@@ -19,7 +19,7 @@ from instagram_assets.web.url_filter import UrlFilter, address, chips_of, kept_f
 
 router = APIRouter(include_in_schema=False)
 SIZE = 50
-"""Posts of a page."""
+"""Number of posts per page."""
 _SORTS = ("newest", "oldest", "likes", "impression")
 _IN_FORM = ("first", "last", "q", "kind", "viral")
 
@@ -32,7 +32,7 @@ def posts(
     sort: Annotated[str, Query(max_length=20)] = "newest",
     number: Annotated[int, Query(ge=1, le=10_000_000, alias="page")] = 1,
 ) -> HTMLResponse:
-    """The posts that match the URL's filter, page by page. Raises QueryError, NotReadyError."""
+    """Responds with a page of the posts that match the URL's filter. Raises QueryError, NotReadyError."""
     index = index_of(services)
     clusters = clusters_of(index)
     chosen = sort if sort in _SORTS else "newest"
@@ -71,7 +71,7 @@ def post(
     image: Annotated[int, Query(ge=0, description="Position of the image that is shown large")] = 0,
     part: Annotated[bool, Query(description="Only what the panel of the gallery shows")] = False,
 ) -> HTMLResponse:
-    """One post: its images, its numbers over time, its tokens, what was derived from it, and its source.
+    """Responds with the page of one post: images, metrics over time, tokens, derived data, and source file.
 
     Raises NotFoundError, NotReadyError; a damaged table is reported in the page.
     """
@@ -103,5 +103,5 @@ def post(
 
 
 def post_address(account: str, post_id: str) -> str:
-    """The URL of a post's page."""
+    """Returns the URL of a post's page."""
     return f"/posts/{quote(account, safe='')}/{quote(post_id, safe='')}"

@@ -18,13 +18,13 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/status", name="status")
 async def status(request: Request, services: ServicesDep) -> HTMLResponse:
-    """The status page: what waits, failed or is missing."""
+    """Responds with the status page: what is pending, failed or missing."""
     return render(request, "status.html", page="status", **await _status_shown(request, services))
 
 
 @router.get("/status/facts", name="status_facts")
 async def facts(request: Request, services: ServicesDep) -> HTMLResponse:
-    """The fragment with the facts of the status page; it refreshes itself while they are being computed."""
+    """Responds with the page fragment of the status facts; it refreshes itself while they are being computed."""
     return render(request, "status_facts.html", **await _status_shown(request, services))
 
 
@@ -44,7 +44,7 @@ async def _status_shown(request: Request, services: Services) -> dict[str, Any]:
 
 @router.get("/login", name="login")
 def login(request: Request, next: str = "/") -> Response:
-    """The login form; redirects where no login is needed."""
+    """Responds with the login form, or redirects to `next` if no login is needed."""
     access: Access = request.app.state.access
     if not access.is_demanded or request.scope[SESSION]:
         return RedirectResponse(_ours(next), 303)
@@ -52,8 +52,9 @@ def login(request: Request, next: str = "/") -> Response:
 
 
 def _ours(address: str) -> str:
-    """The URL if it is a path of this server, else the start page: `//host` and `/\\host` lead to other sites, and
-    browsers drop line breaks.
+    """Returns the URL if it is a path of this server, else the start page, so that redirects stay on this site.
+
+    `//host` and `/\\host` lead to other sites, and browsers drop line breaks in URLs.
     """
     is_path = address.startswith("/") and address[1:2] not in ("/", "\\") and address.isprintable()
     return address if is_path and address.isascii() else "/"
@@ -61,7 +62,7 @@ def _ours(address: str) -> str:
 
 @router.get("/api-reference", name="api")
 def api(request: Request, services: ServicesDep) -> HTMLResponse:
-    """The API reference, with an example request for each operation."""
+    """Responds with the API reference, with an example request for each operation."""
     access: Access = request.app.state.access
     address = str(request.base_url).rstrip("/")
     variable = services.settings.web.token_variable if access.is_demanded else ""
@@ -71,5 +72,5 @@ def api(request: Request, services: ServicesDep) -> HTMLResponse:
 
 @router.get("/index/notice", name="index_notice")
 def index_notice(request: Request, waiting: bool = False) -> HTMLResponse:
-    """The fragment with the notice about the index, which polls; empty while there is nothing to report."""
+    """Responds with the page fragment about the state of the index, which polls; empty without anything to say."""
     return notice(request, is_waiting=waiting)

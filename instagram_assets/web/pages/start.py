@@ -1,4 +1,4 @@
-"""The start page with overview, problems and links; and the weekly reports on reels."""
+"""The start page with an overview, current problems and links; and the weekly reports on reels."""
 
 import re
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ POLICY = (
 
 @dataclass(frozen=True)
 class WeekPage:
-    """A report on the reels of one week, such as 2026-W44."""
+    """A weekly report on reels; its name contains the ISO week, such as 2026-W44."""
 
     name: str
     week: str
@@ -33,7 +33,7 @@ class WeekPage:
 
 
 def week_pages(folder: Path) -> list[WeekPage]:
-    """All weekly reports, the newest week first."""
+    """Returns all weekly reports in a folder, newest week first."""
     if not folder.is_dir():
         return []
     found = ((_WEEK_FILE.fullmatch(path.name), path) for path in folder.iterdir() if _is_file(path))
@@ -42,12 +42,12 @@ def week_pages(folder: Path) -> list[WeekPage]:
 
 
 def _is_file(path: Path) -> bool:
-    """Whether a path is a regular file: a symbolic link may lead anywhere, and a pipe does not end."""
+    """Whether a path is a regular file, not a symbolic link (it can lead anywhere) or a pipe (reading it blocks)."""
     return path.is_file() and not path.is_symlink()
 
 
 def week_page(folder: Path, name: str) -> WeekPage:
-    """The weekly report of this name. Raises NotFoundError."""
+    """Returns the weekly report with this name. Raises NotFoundError."""
     for page in week_pages(folder):
         if page.name == name:
             return page
@@ -61,7 +61,7 @@ _MOST_NEEDS = 4
 
 @router.get("/", name="start")
 def start(request: Request, services: ServicesDep) -> HTMLResponse:
-    """The start page: overview, problems that need a person, and links."""
+    """Responds with the start page: overview, problems that need the user's action, and links."""
     weeks = week_pages(services.settings.folder("reports"))[:_LATEST_WEEKS]
     values = _overview(services)
     return render(request, "start.html", page="start", weeks=weeks, dagster_url=services.dagster_url, **values)
@@ -69,13 +69,13 @@ def start(request: Request, services: ServicesDep) -> HTMLResponse:
 
 @router.get("/start/overview")
 def overview(request: Request, services: ServicesDep) -> HTMLResponse:
-    """The fragment with the counts, or with ways to begin while there is no data."""
+    """Responds with the page fragment of the lake's counts, or with ways to begin if there is no data."""
     return render(request, "start_overview.html", **_overview(services))
 
 
 @router.get("/start/attention")
 async def attention(request: Request, services: ServicesDep) -> HTMLResponse:
-    """The fragment with the most important problems that need a person; the status page has all of them."""
+    """Responds with the page fragment of the most important problems; the status page shows all."""
     remembered = cached_status(services)
     needs: list[Fact] = []
     found = remembered.newest()
@@ -92,7 +92,7 @@ async def attention(request: Request, services: ServicesDep) -> HTMLResponse:
 
 @router.get("/reports/{name}")
 def report(services: ServicesDep, name: str) -> FileResponse:
-    """A weekly report on reels, as the platform wrote it."""
+    """Responds with a weekly report on reels, an HTML file."""
     found = week_page(services.settings.folder("reports"), name)
     return FileResponse(found.path, media_type="text/html", headers={"Content-Security-Policy": POLICY})
 

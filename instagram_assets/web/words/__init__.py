@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 LANGUAGES = {"en": "English", "ko": "한국어"}
-"""The languages by their codes, each in its own words."""
+"""Language codes and the name of each language in that language."""
 
 
 class Words:
-    """The translations of one language, called with a key such as `collect.title` and the values of its placeholders.
+    """The translations of one language; call it with a key such as `collect.title` and the values of its placeholders.
 
     >>> words_in("en")("history.images", count=3)
     '3 images'
@@ -26,23 +26,23 @@ class Words:
         return self.texts[name].format(**values) if values else self.texts[name]
 
     def known(self, name: str, otherwise: str) -> str:
-        """The translation of a key from data, such as a reason; `otherwise` where there is none."""
+        """Returns the translation of a key that is made from data, such as a reason; `otherwise` if there is none."""
         return self.texts.get(name, otherwise)
 
     def names(self) -> set[str]:
-        """All keys."""
+        """All translation keys."""
         return set(self.texts)
 
 
 @cache
 def words_in(language: str) -> Words:
-    """The translations of a language of LANGUAGES."""
+    """Returns the translations of a language, one of LANGUAGES."""
     text = Path(__file__).with_name(f"{language}.toml").read_text("utf-8")
     return Words(language, dict(_flat(tomllib.loads(text))))
 
 
 def language_of(chosen: str, accepted: str) -> str:
-    """The chosen language, else the first supported one of an `Accept-Language` header, else English."""
+    """Returns the chosen language, else the first supported one of an `Accept-Language` header, else English."""
     preferred = (part.partition(";")[0].strip().partition("-")[0].lower() for part in accepted.split(","))
     return next((code for code in (chosen, *preferred) if code in LANGUAGES), "en")
 
