@@ -13,7 +13,7 @@ from instagram_assets.storage.duckdb_connection import Query
 def impression(likes: int | None, comments: int | None, followers: int | None) -> float | None:
     """Returns (likes + comments) / followers of one post.
 
-    None if a number is unknown or negative (hidden likes arrive as -1), or if there are no followers.
+    None if a number is unknown or negative (exports have -1 for hidden likes), or if there are no followers.
     """
     if likes is None or comments is None or followers is None:
         return None
@@ -25,8 +25,8 @@ def impression(likes: int | None, comments: int | None, followers: int | None) -
 def impressions(posts: pa.Table) -> pa.Table:
     """Returns the impression of every post: a table of `schemas.IMPRESSIONS` in the order of `posts`.
 
-    `posts` is a table of `schemas.POSTS`; its `followers` were observed nearest to the post's own observation. Computed
-    as by `impression`, with the same nulls; hidden likes are unknown even if the data contains a number.
+    `posts` is a table of `schemas.POSTS`, whose `followers` are from the profile observed nearest in time. Same formula
+    and nulls as `impression`; hidden likes count as unknown even if the data contains a number.
     """
     likes = _at_least(visible_likes_of(posts), 0)
     reactions = compute.add(likes, _at_least(posts["comments"], 0))
@@ -46,7 +46,7 @@ _DAY = 24 * 60 * 60 * 1_000_000
 
 
 class ObservationCounts(NamedTuple):
-    """Number of observations, and of the posts that they are of."""
+    """Number of observations, and number of distinct posts observed."""
 
     observations: int
     posts: int
@@ -59,10 +59,11 @@ def count_observations(query: Query) -> ObservationCounts:
 
 
 def median_growth(query: Query, name: str) -> list[tuple[float, float]]:
-    """Returns the growth of a metric in GROWING: (days since a post's first observation, median of now / then), by day.
+    """Returns the growth of a metric of GROWING by day: (days since first observation, median ratio to its value).
 
-    Only posts with at least two observations whose first value is known and above zero; days are rounded down, and of a
-    post's observations on one day the last counts, so that frequently observed posts weigh no more than others.
+    The median is over posts. Only posts with at least two observations and a first value above zero are used. Days are
+    rounded down, and only a post's last observation per day counts, so that frequently observed posts do not have more
+    weight.
     """
     # Medians by row number, since DuckDB's own would keep each day's ratios in memory, and rounds differently.
     rows = query(

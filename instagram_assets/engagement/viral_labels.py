@@ -22,8 +22,8 @@ from instagram_assets.storage.lake import read_table
 def sorted_by_row_number(given: Any, rows: int) -> Any:
     """Returns a data frame or dict of series sorted by its index of row numbers; any other value unchanged.
 
-    Raises ContractError for an index that is not a permutation of row numbers. A wrong number of rows is checked
-    elsewhere.
+    Raises ContractError for an index that is not a permutation of row numbers. The number of rows is checked by the
+    caller.
     """
     if isinstance(given, Mapping):
         return {name: sorted_by_row_number(values, rows) for name, values in given.items()}  # pyright: ignore[reportUnknownVariableType]
@@ -151,7 +151,7 @@ def _cast(values: Any, items: pa.Table, column: str, rule: str) -> Any:
 
 
 def _error_text(error: BaseException) -> str:
-    """Describes an exception of user code, with the line in which it was raised."""
+    """Describes an exception of user code, with the source line that raised it."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<frozen")]
     where = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
     return f"{type(error).__name__}: {error}{where}"
@@ -177,9 +177,9 @@ def _with(table: pa.Table, **columns: Any) -> pa.Table:
 
 
 def outdated_rule(lake: UPath, options: ViralitySettings) -> str:
-    """The rule of the lake's labels if it differs from that of the options; empty if it is equal or there are none.
+    """The rule of the lake's labels if it differs from the rule in the options; empty if equal or without labels.
 
-    Raises StorageError when the labels are damaged.
+    Raises StorageError if the labels are damaged.
     """
     rules = [rule for rule in read_table(lake, "viral_labels", columns=["rule"])["rule"].unique().to_pylist() if rule]
     return next((rule for rule in rules if rule != rule_description(options)), "")

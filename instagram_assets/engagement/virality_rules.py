@@ -1,6 +1,6 @@
 """Rules that label posts as viral by their metrics, with a score and a reason in words.
 
-Posts, reels and ads are each compared with their own kind. Undecidable items get a null label and the reason.
+Posts are only compared with posts, reels with reels, ads with ads. Undecidable items get a null label and the reason.
 """
 
 from collections.abc import Callable, Sequence
@@ -52,7 +52,7 @@ class Items:
         return self.numbers["likes"] + self.numbers["comments"] if name == "engagement" else self.numbers[name]
 
     def groups(self, scope: str) -> dict[str, Integers]:
-        """The rows to compare with each other, by group name: of one kind, and of one account if `scope` says so."""
+        """The row indices of each comparison group by name: one per kind (post, reel, ad), and account by `scope`."""
         rows: dict[str, list[int]] = {}
         for row, (kind, account) in enumerate(zip(self.kinds, self.accounts, strict=True)):
             rows.setdefault(_group(kind, account, scope), []).append(row)
@@ -69,7 +69,7 @@ class RuleResults:
 
     @classmethod
     def none(cls, number: int) -> "RuleResults":
-        """Returns results for `number` rows without any label yet."""
+        """Returns empty results for `number` rows, all without a label."""
         return cls([None] * number, np.full(number, np.nan), [""] * number)
 
     def put(self, row: int, viral: bool | None, score: float, reason: str) -> None:
@@ -82,9 +82,9 @@ ViralityRule = Callable[[Items, ViralitySettings], RuleResults]
 def top_fraction(items: Items, options: ViralitySettings) -> RuleResults:
     """Labels as viral the top `fraction` of each group; the score is the share of the other items that are lower.
 
-    A row is viral if it and all rows with equal or higher values are at most that fraction: ties across the cut are
-    not. A group of fewer than five, or of so few that the fraction is less than one item, is not compared. In the scope
-    `all` a post stored for two accounts counts once.
+    A row is viral if the rows with equal or higher values, including itself, are at most that fraction of the group; so
+    tied rows at the cut are not viral. Groups of fewer than five items, or in which the fraction is less than one item,
+    get no labels. In the scope `all` a post stored for two accounts counts once.
     """
     found, values, what = _begin(items, options)
     for name, rows in items.groups(options.scope).items():
@@ -104,7 +104,7 @@ def top_fraction(items: Items, options: ViralitySettings) -> RuleResults:
 
 
 def threshold(items: Items, options: ViralitySettings) -> RuleResults:
-    """Labels as viral what reached a configured threshold; the score is the highest ratio of value to threshold.
+    """Labels as viral the items that reach a configured threshold; the score is the highest value/threshold ratio.
 
     Unknown values and unset thresholds (0) are ignored. Views and plays differ widely and have separate thresholds.
     """
@@ -124,16 +124,16 @@ def threshold(items: Items, options: ViralitySettings) -> RuleResults:
 
 
 def account_baseline(items: Items, options: ViralitySettings) -> RuleResults:
-    """Labels as viral what exceeds the previous posts of its account by a robust z-score.
+    """Labels as viral the posts whose robust z-score relative to the account's previous posts exceeds a threshold.
 
     z = (x − median) / (1.4826 MAD), x the logarithm of the measure, median and MAD (median absolute deviation) those of
     the `previous` posts of the same kind and account before it. Early observations are extrapolated: a share of 1 −
-    2^(−age / half-life) of the final value is expected by then. Later posts never count, so they change no earlier
-    label.
+    2^(−age / half-life) of the final value is expected by then. Later posts are never used, so labels do not change
+    when posts are added.
 
-    The spread is at least a tenth, and at least the Poisson counting error, so that few likes do not look unusual. A
-    half-life of 19 to 21 hours is what has been published (Simply Measured, 2014, and later counts). Iglewicz and
-    Hoaglin, How to detect and handle outliers, 1993.
+    The spread is at least a tenth, and at least the Poisson counting error, so that few likes do not look unusual.
+    Published half-lives are 19 to 21 hours (Simply Measured, 2014, and later studies). Iglewicz and Hoaglin, How to
+    detect and handle outliers, 1993.
     """
     found, values, what = _begin(items, options)
     early = items.ages < MIN_AGE_HOURS
@@ -158,7 +158,7 @@ RULES: dict[str, ViralityRule] = {
 
 
 def rule_description(options: ViralitySettings) -> str:
-    """The description of a rule with all its parameters, as stored with each label; a user's own rule with its hash."""
+    """The configured rule with its parameters (a user's rule: with its hash) as text, stored with each label."""
     by = "by all" if options.scope == "all" else "by account"
     if options.rule == "top_fraction":
         return f"top_fraction {options.fraction:g} of {options.measure} {by}"
@@ -198,7 +198,7 @@ def _group(kind: str, account: str | None, scope: str) -> str:
 
 
 def _rank(found: RuleResults, row: int, value: float, ranked: Floats, fraction: float, what: str) -> None:
-    """Set the label of one row by the rank of its value among the sorted values `ranked`, which include it."""
+    """Set the label of one row by the rank of its value among the sorted values `ranked`, which include the value."""
     number = len(ranked)
     below, up_to = (int(np.searchsorted(ranked, value, side)) for side in ("left", "right"))
     above, equal = number - up_to, up_to - below
@@ -219,7 +219,7 @@ def _compare(
     group: str,
     what: str,
 ) -> None:
-    """Set the labels of one group's posts, sorted by time, each compared with those before it."""
+    """Set the labels of one group's posts: each is compared with the previous ones; `rows` are sorted by time."""
     x = np.log1p(values[rows] / shares[rows])
     # Posts with the same timestamp are not before each other.
     before = np.searchsorted(items.taken_at[rows], items.taken_at[rows], "left")
@@ -242,7 +242,7 @@ def _compare(
 
 
 def _usual(x: Floats, before: Integers, previous: int) -> tuple[Floats, Floats]:
-    """Returns the median and spread of the last `previous` of the values before each one; NaN if there are none."""
+    """Returns median and spread of the `previous` values before each value of `x`; NaN if there are none."""
     windows: Any = np.lib.stride_tricks.sliding_window_view(np.concatenate([np.full(previous, np.nan), x]), previous)
     usual, spread = np.empty(len(x)), np.empty(len(x))
     size = max(1, _AT_ONCE // previous)

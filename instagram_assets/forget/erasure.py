@@ -108,7 +108,7 @@ def _has_tombstone(subject: ErasureSubject, tombstones: Tombstones) -> bool:
 
 
 def planners_for(subject: ErasureSubject, first: Sequence[StepPlanner] = ()) -> list[StepPlanner]:
-    """Returns all step planners for a subject, in order; those in `first` refuse if other processes are running."""
+    """Returns all step planners for a subject, in order; those in `first` fail while other processes are running."""
     features = partial(feature_steps, text_hashes=subject.text_hashes)
     return [*first, *(features if planner is feature_steps else planner for planner in _PLANNERS)]
 
@@ -155,7 +155,7 @@ def erase(
             apply_steps(settings, list(derived_file_steps(settings, whole.identifiers)), report, on_step, write_journal)
         else:
             for planner in planners:
-                # All steps are planned before the first is applied: what is rewritten is not read twice.
+                # All steps are planned before the first is applied: a rewritten file is not read again.
                 apply_steps(settings, list(planner(settings, whole.identifiers)), report, on_step, write_journal)
         searching = datetime.now(UTC)
         report.searched = search_all_data(settings, whole.identifiers, rows)
@@ -163,7 +163,7 @@ def erase(
         report.not_erased = list_not_erased(settings, whole.identifiers)
         report.ambiguous_names = count_ambiguous_names(lake_root(settings), whole.identifiers)
         report.seconds = (datetime.now(UTC) - began).total_seconds()
-        # Also where something is still found: a repeat would have nothing left to report of what was done now.
+        # Written even if identifiers are still found: a repeated erasure could not report these steps any more.
         report.proof = write_proof(privacy, name, whole, report, began)
         erasure_journal.clear_outcomes(privacy, name)
         if report.searched.found:

@@ -238,7 +238,7 @@ def _with_pictures(subject: ErasureSubject, ownership: LakeOwnership, media: Pat
     kept = {row["image_id"] for row in others if row["image_id"]}
     kept_addresses = {_identity(row["url"]) for row in others if row["url"]}
     images = {row["image_id"] for row in own if row["image_id"]} - kept
-    # Those of its own posts; others of the same collection belong to somebody else, who may be collected.
+    # Images of its own posts only; other images of the collection belong to accounts that may be collected.
     published = {row["image_id"] for row in own if row["post_id"] in known.post_ids} & images
     addresses = {_identity(row["url"]) for row in own if row["url"] and row["image_id"] in {*images, None}}
     addresses |= {url for url in _indexed(media, images) if not url.startswith("poster:")} | known.urls

@@ -69,7 +69,7 @@ def file_steps(area: str, path: Path, root: Path, forgotten: Forgotten) -> Itera
             return
         if found.changed:
             yield Step(area, shown, "rewrite", found.rows, partial(scrub_in_place, path, forgotten))
-    # Users join words in the names of exports; elsewhere a longer name belongs to somebody else.
+    # Users join words in the names of exports; in other areas a longer name is another account's.
     scrub = scrubbed_name if area == "datasets" else _scrub_words
     if (name := scrub(path.name, forgotten)) != path.name:
         yield Step(area, shown, "rewrite", 1, partial(rename_path, path, name))

@@ -52,7 +52,7 @@ def search_folder_steps(searches: Path, root: Path, forgotten: Forgotten, own: C
 
 
 def _is_own(folder: Path, forgotten: Forgotten, own: Collection[str]) -> bool:
-    """Whether a search was for the subject, by its name, its request, or the queries in its manifest."""
+    """Whether a search was for the subject, judged by the folder's name or the queries in its manifest."""
     name = unquote(folder.name)
     if name in own or folder.name in own or is_search_of(name, forgotten):
         return True

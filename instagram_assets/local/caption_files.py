@@ -42,7 +42,7 @@ class CaptionSummary(NamedTuple):
     """The output files of a captioning run and its counts.
 
     Of the `images`, `captioned` got a new caption, `kept` already had one, `left_out` exceeded the limit per post, and
-    `without` counts the remaining ones by kind of reason.
+    `without` counts the images without caption by reason.
     """
 
     path: Path
@@ -75,9 +75,9 @@ def caption_json(
     `images` are paths, absolute or relative to the folder of `file`. All other keys keep their values and order. `out`
     defaults to `<name>_with_captions.json` beside `file`, or to `file` itself if it has that name already; it is
     written atomically. `caption` is called once with all images that need a caption, and not at all if none does: with
-    `skip_existing` existing captions are kept. `max_images_per_post` 0 means all. An image whose file cannot be used
-    gets null. The JSON is read twice instead of held in memory. Raises FileError if it is not a merged dataset or
-    changes during the run, and before any work if it would overwrite a file that was not made from `file`.
+    `skip_existing` existing captions are kept. `max_images_per_post` 0 means all. An image whose file is unusable gets
+    the caption null. The JSON is read twice, so that memory is bounded. Raises FileError if it is not a merged dataset
+    or changes during the run, and before any work if it would overwrite a file that was not made from `file`.
     """
     check_regular(file)
     (path,) = outputs = caption_paths(file, out)

@@ -35,7 +35,7 @@ class FileClusters(NamedTuple):
 
     @property
     def equal_files(self) -> str:
-        """A message that identical files are counted once; empty if there are none."""
+        """A message that identical files are counted once; empty if there are no identical files."""
         files, images = sum(len(group.files) for group in self.groups), sum(group.images for group in self.groups)
         return f"Equal files count once: {files:,} files are {_counted(images)}." if images < files else ""
 

@@ -1,7 +1,8 @@
 """Finds the image files below a folder or listed in a merged JSON, and hashes them.
 
-In a folder the content decides, not the name: `.jfif` and names without an extension may be images, too. A file with an
-image extension that is not an image is kept, so that its row says so; others are skipped and reported.
+In a folder, images are detected by content, so `.jfif` and names without extension can be images too. A file with an
+image extension that is not an image is included, so that its output row has the error; other files are skipped and
+reported.
 """
 
 import hashlib
@@ -51,7 +52,7 @@ def find_images(source: Path, limits: IngestSettings | None = None, warn: Warn =
 
 
 def read_merged_json(path: Path, limits: IngestSettings | None = None) -> Iterator[dict[str, Any]]:
-    """Yields the records of a merged dataset, made by this program, refine.py or image_caption.py, with whatever keys.
+    """Yields the records of a merged dataset, made by this program, refine.py or image_caption.py, with any keys.
 
     Memory stays bounded; `limits` default to those of the settings. Raises FileError with the position if the file is
     not JSON or contains anything but objects.
@@ -70,7 +71,10 @@ def record_images(record: Mapping[str, Any]) -> list[object]:
 
 
 def images_in_folder(folder: Path, warn: Warn = log_warning) -> list[Path]:
-    """The image files below a folder, sorted; calls `warn` with a line about others. Raises FileError if missing."""
+    """The image files below a folder, sorted; calls `warn` with a line about other files.
+
+    Raises FileError if missing.
+    """
     found = scan_image_folder(folder)
     if found.others:
         warn(skipped_files_message(folder, found.others))
@@ -78,7 +82,7 @@ def images_in_folder(folder: Path, warn: Warn = log_warning) -> list[Path]:
 
 
 def scan_image_folder(folder: Path) -> FolderScan:
-    """Scans a folder, without hidden files and those this program wrote. Raises FileError if it is not a folder."""
+    """Scans a folder, ignoring hidden files and outputs of this program. Raises FileError if it is not a folder."""
     if not folder.is_dir():
         raise FileError(str(folder), "is no folder", "Name a folder with images")
     found = FolderScan([], {})
@@ -108,8 +112,8 @@ def skipped_files_message(folder: Path, others: Mapping[str, list[Path]]) -> str
 def relative_name(source: Path, file: Path) -> str:
     """Returns the name of a file of `find_images` in outputs: its path relative to the folder, or to that of the JSON.
 
-    A file elsewhere, which only a JSON can list, keeps its whole path. Bytes of the name that are not UTF-8 become
-    U+FFFD.
+    A file outside of it, which only a JSON can list, is named by its full path. Bytes of the name that are not UTF-8
+    become U+FFFD.
     """
     folder = source if source.is_dir() else source.parent
     seen = file.relative_to(folder) if file.is_relative_to(folder) else file
@@ -142,7 +146,7 @@ def _image_id(path: Path) -> str | Failed:
 
 
 def _why_none(path: Path) -> str | None:
-    """Returns why a file is not an image, empty if it is one; None for a folder, a pipe, a device."""
+    """Returns why a file is not an image, an empty text for an image, and None for what is no regular file."""
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
             return None

@@ -37,12 +37,15 @@ def override(section: _Section, **given: Any) -> _Section:
 
 
 def is_table_like(value: object) -> bool:
-    """Whether the value has named columns."""
+    """Whether the value is table-like, which means that it has named columns."""
     return hasattr(value, "__arrow_c_stream__") and (hasattr(value, "columns") or hasattr(value, "schema"))
 
 
 def to_table(value: TableLike, columns: Sequence[str], remedy: str) -> pa.Table:
-    """Converts the value to a pyarrow table with at least these columns. Raises ContractError with the remedy."""
+    """Converts the value to a pyarrow table with at least these columns.
+
+    Raises ContractError with the text `remedy`.
+    """
     if not is_table_like(value):
         raise ContractError(f"{type(value).__name__} is no table. {remedy}.")
     table: pa.Table = value if isinstance(value, pa.Table) else pa.table(value)

@@ -14,12 +14,12 @@ _EMBEDDINGS, _CLUSTERS = "embeddings", "clusters"
 
 
 def embeddings_path(source: Path) -> Path:
-    """Returns where embeddings go: `embeddings.parquet` in a folder; beside a JSON, `<name>_embeddings.parquet`."""
+    """Returns the path for embeddings: `embeddings.parquet` in a folder; beside a JSON, `<name>_embeddings.parquet`."""
     return _output(source, f"{_EMBEDDINGS}.parquet")
 
 
 def clusters_path(source: Path) -> Path:
-    """Returns where clusters go: `clusters.csv` in a folder; beside a JSON or embeddings, `<name>_clusters.csv`."""
+    """Returns the path for clusters: `clusters.csv` in a folder; beside a JSON or embeddings, `<name>_clusters.csv`."""
     if source.suffix != ".parquet":
         return _output(source, f"{_CLUSTERS}.csv")
     begin, found, _ = source.stem.rpartition(_EMBEDDINGS)

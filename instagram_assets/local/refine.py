@@ -55,7 +55,7 @@ class RefineResult(NamedTuple):
 
 
 class CsvFile(NamedTuple):
-    """One CSV file written by `to_csv`."""
+    """A CSV file written by `to_csv`."""
 
     path: Path
     kind: PostKind
@@ -74,10 +74,11 @@ def refine(
     """Merge the export in `folder` and download its images; all output is written to `out`.
 
     The export is posts.json, reels.json and profiles.json (or post.json, reel.json, profile.json); posts or reels are
-    required, of any day. `out` gets the merged JSON, `images/` and, if records were invalid, quarantine.jsonl. Records
-    without an observation time get `observed_at`, or else the modification time of their file. Running it again
-    downloads no image twice and writes identical files. Raises FileError for an unusable file, or, before any work, if
-    it would overwrite a file that was edited by hand or made from another folder.
+    required; there is no date filter. `out` gets the merged JSON, `images/` and, if records were invalid,
+    quarantine.jsonl. Records without an observation time get `observed_at`, or else the modification time of their
+    file. Idempotent: running it again downloads no image twice and writes identical files. Raises FileError for an
+    unusable file, or, before any work, if it would overwrite a file that was edited by hand or made from another
+    folder.
     """
     path = out / json_name(settings.mode)
     for output in (path, out / QUARANTINE_FILE):
@@ -116,10 +117,10 @@ def to_csv(
 ) -> list[CsvFile]:
     """Write a merged or captioned JSON as CSV beside it, with a column for every key of its records.
 
-    With a `kind`, or if all records are of one, the file is `<name>.csv`; else there are two, `<name>_post.csv` and
-    `<name>_reel.csv`. Records without a kind count as `kind`, else as posts. The JSON is read twice instead of held in
-    memory, so it may be of any size. Raises FileError if it is not a merged dataset, and if it would overwrite a CSV
-    that was not made from it by this function, or that was changed since.
+    With `kind` (`post` or `reel`), or if all records have the same kind, the file is `<name>.csv`; else there are two,
+    `<name>_post.csv` and `<name>_reel.csv`. Records without a kind count as `kind`, or as posts if that is None. The
+    JSON is read twice, so that memory is bounded. Raises FileError if it is not a merged dataset, and if it would
+    overwrite a CSV that was not made from it by this function, or that was changed since.
     """
 
     def kind_or_default(record: dict[str, Any]) -> PostKind:

@@ -27,7 +27,7 @@ def search_images(
 
     Requires Chromium and its driver on this machine; `settings.search` chooses the site and how it is read. Pass the
     result to `download_images`. A page without images is saved in `settings.folder("reports")`, and named in the error.
-    Raises SearchError, of which each subclass says what to do.
+    Raises a subclass of SearchError, whose message says what to do.
 
     >>> from instagram_assets import load_settings, search_images
     >>> found = search_images("고양이", 3, settings=load_settings())
@@ -60,7 +60,7 @@ def download_images(
     of `search_images`, or URLs. For URLs and search results, post, account and day are null and `position` is the index
     from 0. Files already in the folder are not downloaded again. `status` is `ok`, `failed`, `expired` or `refused`,
     with the `reason`; only public https URLs are requested, unless `settings.download` allows others. Raises
-    StorageError when the disk refuses.
+    StorageError if writing to the disk fails.
 
     >>> from instagram_assets import download_images, load_settings
     >>> here = load_settings(download={"allow_http": True, "allow_loopback": True})  # this machine's own test server

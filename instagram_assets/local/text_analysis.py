@@ -1,4 +1,4 @@
-"""Notebook functions on texts: words with their parts of speech, and age predictions for the users who wrote them."""
+"""Notebook functions on texts: tokenization with parts of speech, and age predictions for the authors."""
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -77,15 +77,15 @@ def predict_ages(
     on_progress: Callable[[int], None] | None = None,
     labelled: str | Path | None = None,
 ) -> Predictions:
-    """Predicts which users are of the cut-off age or older: `table` (contract `age_predictions`), and their `share`.
+    """Predicts which users are at or above the cut-off age: `table` (contract `age_predictions`), and their `share`.
 
     Disabled until enabled with a stated purpose: by `purpose`, one sentence, or by `settings.age`. It infers sensitive
     data and must not be used for decisions about a person; its intended result is the share, with a confidence
     interval. `texts` are lists of texts by user name, a folder with a CSV or JSON file per user, or a table of posts,
     of which only each account's own posts are used. `model` is the folder of a trained age model. `on_progress` is
-    called with the number of users done. `labelled` is a CSV of 50 or more of these users whose age is known, with
-    `username` and `age` or `birth_year`, by whom the share is re-anchored. Raises SettingsError while it is
-    disabled, ModelError if the model does not exist.
+    called with the number of users done. `labelled` is a CSV of at least 50 of these users with known age, with
+    `username` and `age` or `birth_year`, which improves the estimated share. Raises SettingsError while it is disabled,
+    ModelError if the model does not exist.
 
     >>> from instagram_assets import predict_ages
     >>> predict_ages({"sun_diary": ["school again", "homework"]}, "age_model")

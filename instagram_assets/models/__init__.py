@@ -1,1 +1,1 @@
-"""Models as files: found on this machine, checked, fetched from a hub."""
+"""Model files: finding them on this machine, checking them, and downloading them from the Hugging Face hub."""

@@ -1,4 +1,4 @@
-"""What models compute with: the device (CUDA, MPS or CPU), the precision, and linear layers for inference."""
+"""The device (CUDA, MPS or CPU) and precision of models, and linear layers for inference."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -15,9 +15,9 @@ _MULTIPLIES_BF16 = ("amx_bf16", "avx512_bf16")
 
 
 def choose_device(wanted: str = "auto", setting: str = "MODELS__DEVICE") -> "torch.device":
-    """The device that the setting names; `auto` takes cuda, then mps, then cpu.
+    """The configured device; `auto` selects the first available of cuda, mps and cpu.
 
-    Raises SettingsError, which names `setting`, when it is not there.
+    Raises SettingsError, which names the setting `setting`, if the device is not available.
     """
     import torch
 
@@ -41,9 +41,9 @@ def choose_device(wanted: str = "auto", setting: str = "MODELS__DEVICE") -> "tor
 
 
 def choose_dtype(wanted: str, device: "torch.device") -> "torch.dtype":
-    """float32 or bfloat16; `auto` takes bfloat16 where the hardware multiplies in it, which is several times faster.
+    """float32 or bfloat16; `auto` selects bfloat16 if the hardware multiplies bfloat16, which is several times faster.
 
-    Elsewhere bfloat16 works when it is asked for, several times slower than float32.
+    On other hardware, bfloat16 works if configured, but is several times slower than float32.
     """
     import torch
 
@@ -54,9 +54,9 @@ def choose_dtype(wanted: str, device: "torch.device") -> "torch.dtype":
 
 @lru_cache(maxsize=1)
 def packs_bf16() -> bool:
-    """True where this processor takes bfloat16 weights that are laid out for its kernels beforehand; tried once.
+    """Whether prepacked bfloat16 weights work on this CPU; tried once per process.
 
-    Processors with AVX-512 do, those with AVX2 alone do not; virtual machines and builds of torch may lack it too.
+    They do with AVX-512, but not with AVX2 only; some virtual machines and builds of torch do not support it either.
     """
     import torch
 
@@ -73,7 +73,7 @@ def packs_bf16() -> bool:
 
 
 def multiplies_bf16() -> bool:
-    """True where this processor multiplies matrices of bfloat16 in hardware (Intel AMX, or AVX-512 with BF16)."""
+    """Whether this CPU multiplies bfloat16 matrices in hardware (Intel AMX, or AVX-512 with BF16)."""
     return any(map(_processor_has, _MULTIPLIES_BF16)) and packs_bf16()
 
 
@@ -99,11 +99,11 @@ TILE = 16
 
 
 def linear(weight: "Tensor", bias: "Tensor", activation: str = "") -> Linear:
-    """The layer `activation(x @ weight.T + bias)`; `activation` is a name that transformers knows, or empty.
+    """An inference layer `activation(x @ weight.T + bias)`; `activation` is a transformers activation name or empty.
 
-    `weight` is float[out, in], `bias` float[out]. On a CPU with bf16 kernels the weights are packed in the kernels'
-    layout once instead of at every call: up to twice as fast for few rows, with the same result. Everywhere else it is
-    torch's own linear layer.
+    `weight` is float[out, in], `bias` float[out]. On a CPU with bf16 kernels the weights are packed into the kernels'
+    memory layout once instead of at every call, which is up to twice as fast for few rows, with the same result. On
+    other devices it is torch's linear layer.
     """
     import torch
     from torch.nn import functional
@@ -128,8 +128,8 @@ def linear(weight: "Tensor", bias: "Tensor", activation: str = "") -> Linear:
 def tiled(layer: Linear) -> Linear:
     """The same layer, computed in tiles of `TILE` rows (padded), so that a row's result does not depend on the batch.
 
-    Matrix kernels are chosen by shape and differ in the order of summation: otherwise the last bits of a row would
-    depend on the number of rows in the batch. `rows` is float[n, in].
+    Without tiles, the last bits of a row would depend on the batch size, because matrix kernels are chosen by shape and
+    differ in the order of summation. `rows` is float[n, in].
     """
     import torch
     from torch.nn import functional

@@ -1,6 +1,6 @@
-"""Checks of a model's files: required files, truncated safetensors, pickles and custom code; and their fingerprint.
+"""Checks of a model's files (required files, truncated safetensors, pickles, custom code), and their fingerprint.
 
-Nothing here loads a model, so that a run which finds everything computed pays for no model library.
+No model is loaded here, so that a run with all results cached imports no model library.
 """
 
 import hashlib
@@ -39,10 +39,9 @@ _CLOCK_STEP_NS = 2_000_000_000  # the coarsest clock of a common file system
 
 
 def check_files(folder: Path, *, pictures: bool = True) -> None:
-    """Refuse a folder that is no whole model of safetensors with preprocessor and tokenizer, or that brings code.
+    """Raise ModelError unless a folder has a complete safetensors model with preprocessor and tokenizer, and no code.
 
-    `pictures=False` is a language model, which has no image preprocessor. Raises ModelError with the file and what to
-    do.
+    `pictures=False` is for a language model, which has no image preprocessor. The error names the file and the remedy.
     """
     for name in ("config.json", *PREPROCESSORS, "tokenizer_config.json"):
         if "auto_map" in read_config(folder, name):
@@ -61,9 +60,9 @@ def check_files(folder: Path, *, pictures: bool = True) -> None:
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """The safetensors files that hold the weights: one, or the shards that the index names, sorted.
+    """The safetensors files with the weights: one file, or the shards listed in the index, sorted.
 
-    Raises ModelError when one is missing, and when there are only pickles.
+    Raises ModelError if one is missing, or if there are only pickles.
     """
     if (folder / WEIGHTS[0]).is_file():
         return [folder / WEIGHTS[0]]
@@ -82,7 +81,7 @@ def weight_files(folder: Path) -> list[Path]:
 
 
 def check_complete(file: Path) -> None:
-    """A safetensors file states in its header where the last tensor ends: compare that with the file's size.
+    """Raise ModelError if a safetensors file is truncated: its header states where the last tensor ends.
 
     https://github.com/huggingface/safetensors#format
     """
@@ -102,7 +101,7 @@ def check_complete(file: Path) -> None:
 
 
 def read_config(folder: Path, name: str = "config.json") -> dict[str, Any]:
-    """One JSON file of the model; empty when it is not there. Raises ModelError when it is no JSON object."""
+    """The content of a JSON file of the model; empty if missing. Raises ModelError if it is no JSON object."""
     try:
         content = json.loads((folder / name).read_bytes())
     except FileNotFoundError:
@@ -115,10 +114,10 @@ def read_config(folder: Path, name: str = "config.json") -> dict[str, Any]:
 
 
 def model_fingerprint(folder: Path, digests: Path) -> str:
-    """SHA-256 over names and contents of the model's files, as 64 hexadecimal digits; the same wherever they lie.
+    """SHA-256 over names and contents of the model's files, as 64 hexadecimal digits; independent of the folder's path.
 
-    `digests` is a file that remembers the hashes of large files by path, size and times, so that a gigabyte is
-    read once and not in every run.
+    `digests` is a cache file with the hashes of large files by path, size and times, so that these are not read in
+    every run.
     """
     weights = {file.name for file in weight_files(folder)}
     small = {
@@ -133,18 +132,18 @@ def model_fingerprint(folder: Path, digests: Path) -> str:
 
 
 def model_size(folder: Path) -> int:
-    """Bytes of the files that loading reads."""
+    """The total size in bytes of the files that are read when the model is loaded."""
     return sum(file.stat().st_size for file in folder.iterdir() if any(fnmatch(file.name, p) for p in MODEL_FILES))
 
 
 def sha256(file: Path) -> str:
-    """The hash of a file's bytes."""
+    """The SHA-256 of a file's content, in hexadecimal digits."""
     with open(file, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _digests(files: Iterable[Path], memory: Path) -> Iterator[tuple[str, str]]:
-    """Name and hash of each file; hashes of large ones come from `memory` while size and times are the same."""
+    """Yields name and hash of each file; hashes of large files are cached in the file `memory` by size and times."""
     known = _remembered(memory)
     learnt: dict[str, list[Any]] = {}
     for file in files:
@@ -166,7 +165,7 @@ def _digests(files: Iterable[Path], memory: Path) -> Iterator[tuple[str, str]]:
 
 
 def _state(file: Path) -> list[int]:
-    """What changes whenever the file does; the change time cannot be set back by those who set the other."""
+    """Size, times and inode, which change whenever the file does; unlike mtime, ctime cannot be set by programs."""
     stat = file.stat()
     return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
 

@@ -1,4 +1,4 @@
-"""Download models from the Hugging Face hub; nothing else in this package fetches models."""
+"""Downloads models from the Hugging Face hub; no other module of this package downloads models."""
 
 import shutil
 import sys
@@ -17,11 +17,11 @@ _PROPOSALS_ASKED = 40
 def pull_model(
     name: str, revision: str, cache: Path, say: Callable[[str], object], *, pictures: bool = True
 ) -> ModelSource:
-    """Fetch what loading a model needs into `cache`, tell `say` the sizes, and check what came.
+    """Download the files of a model into `cache`, report sizes through `say`, and check the files.
 
-    Files that are there already stay; a cut connection goes on where it was cut. The address of the hub and the token
-    for private models come from HF_ENDPOINT and HF_TOKEN. A folder is only checked. `pictures` is as in `find_model`.
-    Raises ModelError.
+    Files that exist are not downloaded again, and interrupted downloads resume. URL of the hub and token for private
+    models are read from HF_ENDPOINT and HF_TOKEN. If `name` is a folder, it is only checked. `pictures` is as for
+    `find_model`. Raises ModelError.
     """
     if is_folder(name):
         source = find_model(name, revision, cache, pictures=pictures)
@@ -46,7 +46,7 @@ def pull_model(
 
 
 def _snapshot(name: str, revision: str, cache: Path, *, dry_run: bool = False) -> Any:
-    """huggingface_hub's list of what it would fetch, or the folder with what it fetched."""
+    """Download a snapshot and return its folder; with `dry_run`, return huggingface_hub's list of files."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.utils import disable_progress_bars
 
@@ -58,7 +58,7 @@ def _snapshot(name: str, revision: str, cache: Path, *, dry_run: bool = False) -
 
 
 def _without_safetensors(name: str, revision: str) -> str:
-    """Why a revision cannot be used; proposals on the hub often add what older models lack."""
+    """An error message for a revision without safetensors; lists pull requests on the hub that add them."""
     from huggingface_hub import HfApi
 
     api = HfApi()
@@ -82,7 +82,7 @@ def _check_room(missing: list[Any], cache: Path) -> None:
 
 
 def _check_content(weights: Path) -> None:
-    """The hub names a large file by the SHA-256 of its bytes, and huggingface_hub only compares sizes."""
+    """Raise ModelError if the SHA-256 of a file differs from the hub's; huggingface_hub only compares sizes."""
     blob = weights.resolve()
     if len(blob.name) == 64 and sha256(blob) != blob.name:
         blob.unlink()

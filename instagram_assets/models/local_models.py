@@ -1,6 +1,6 @@
-"""Find the models named in the settings on this machine, and check their files.
+"""Finds the models named in the settings on this machine, and checks their files.
 
-Finding needs neither torch nor the network; `instagram-assets models pull` is the only thing that fetches.
+Needs neither torch nor the network; only `instagram-assets models pull` downloads models.
 """
 
 import re
@@ -28,9 +28,9 @@ class NamedModel(NamedTuple):
 
 @dataclass(frozen=True)
 class ModelSource:
-    """A model's folder on this machine, checked, with the fingerprint of its files.
+    """A model's checked folder on this machine, with the fingerprint of its files.
 
-    `revision` is empty for a folder. `fingerprint` is the same for the same files, wherever they lie.
+    `revision` is empty for a folder. `fingerprint` depends on the files only, not on the path.
     """
 
     name: str
@@ -40,17 +40,17 @@ class ModelSource:
 
     @property
     def commit(self) -> str:
-        """The hub's commit; empty for a folder."""
+        """The commit hash on the hub; empty for a folder."""
         return self.folder.name if self.revision else ""
 
     @property
     def label(self) -> str:
-        """The name with the start of the fingerprint, as it stands in tables: without the folder's path."""
+        """The name (without a folder's path) with the first digits of the fingerprint, as stored in tables."""
         return f"{self.name if self.revision else self.folder.name}@{self.fingerprint[:12]}"
 
 
 def named_models(settings: Settings) -> dict[str, NamedModel]:
-    """What the settings name: use → model; the age model's language model only where the age model is turned on."""
+    """The models named in the settings, by use; the age model's language model only if the age model is enabled."""
     models, age = settings.models, settings.age
     named = {
         "captions": NamedModel(models.caption_model, models.caption_revision),
@@ -62,10 +62,10 @@ def named_models(settings: Settings) -> dict[str, NamedModel]:
 
 
 def find_model(name: str, revision: str, cache: Path, *, pictures: bool = True) -> ModelSource:
-    """A model's files: `name` is a folder, or a hub id whose `revision` was pulled below `cache`.
+    """Find and check a model: `name` is a folder, or a hub id whose `revision` was downloaded below `cache`.
 
-    `pictures=False` is a language model, which needs no image preprocessor. Raises ModelError when the files are not
-    there, not whole, or could run code.
+    `pictures=False` is for a language model, which needs no image preprocessor. Raises ModelError if files are missing,
+    truncated, or could run code when loaded.
     """
     folder = locate_model(name, revision, cache, pictures=pictures)
     return ModelSource(
@@ -81,19 +81,19 @@ def locate_model(name: str, revision: str, cache: Path, *, pictures: bool = True
 
 
 def is_folder(name: str) -> bool:
-    """True for a folder that is there, false for what can only be a hub id."""
+    """Whether a model name is an existing folder; otherwise it can only be a hub id."""
     return bool(name) and Path(name).expanduser().is_dir()
 
 
 def check_hub_id(name: str) -> None:
-    """Raise ModelError for what is neither a folder that is there nor a possible hub id."""
+    """Raise ModelError if a model name is neither an existing folder nor a valid hub id."""
     if not _HUB_ID.fullmatch(name):
         raise ModelError(f"{name!r}: no such folder, and no hub id such as openai/clip-vit-base-patch32.")
 
 
 @contextmanager
 def quiet_transformers() -> Generator[None]:
-    """Context manager: loading and saving without transformers' logs and progress bars."""
+    """Context manager: suppresses the logs and progress bars of transformers."""
     from transformers.utils import logging
 
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
@@ -124,7 +124,7 @@ def loading_errors(source: ModelSource) -> Generator[None]:
 
 
 def _pulled(name: str, revision: str, cache: Path) -> Path:
-    """Where huggingface_hub keeps a snapshot: https://huggingface.co/docs/huggingface_hub/guides/manage-cache."""
+    """The folder of a downloaded snapshot: https://huggingface.co/docs/huggingface_hub/guides/manage-cache."""
     check_hub_id(name)
     home = cache / f"models--{name.replace('/', '--')}"
     try:

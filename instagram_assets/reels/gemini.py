@@ -173,7 +173,7 @@ class GeminiAnalyser:
         return problems
 
     def _watch(self, api: GeminiApi, visit: _Visit) -> dict[Video, AnalysisProblem]:
-        """Sends the missing prompts for one video while holding its lock; returns the problems by variant of it."""
+        """Sends the missing prompts for one video while holding its lock; returns the problems by (video, label)."""
         folder = self._under_way / visit.video.video_id
         visit.was_sent = folder.exists()
         with folder_lock(folder, _ELSEWHERE):

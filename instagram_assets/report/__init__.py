@@ -1,1 +1,1 @@
-"""Images and progress for people: charts, contact sheets, the font they are written in, progress bars."""
+"""Reports: charts, contact sheets, fonts for them, and progress bars."""

@@ -1,4 +1,4 @@
-"""The common look of charts: axes, ticks, legends and labels in one font, and PNG of at most 100 kB."""
+"""The common style of charts: axes, ticks, legends and labels in one font, and PNG export of at most 100 kB."""
 
 import io
 import math
@@ -26,7 +26,7 @@ _LONGEST_LABEL = 28
 
 
 def new_axes(title: str, size: PixelSize, letters: Path) -> tuple["Figure", "Axes"]:
-    """A figure of a size in pixels with a title, and the axes to draw in."""
+    """A new figure of `size` pixels with a title, and its axes; `letters` is the font file."""
     from matplotlib.figure import Figure
 
     figure = Figure((size[0] / _DPI, size[1] / _DPI), dpi=_DPI, facecolor="white", layout="constrained")
@@ -42,7 +42,7 @@ def new_axes(title: str, size: PixelSize, letters: Path) -> tuple["Figure", "Axe
 
 
 def empty_chart(title: str, size: PixelSize, letters: Path, what: str = "no values") -> bytes:
-    """A PNG whose title says that there is nothing to draw."""
+    """A chart without data as PNG, whose title contains the reason `what`."""
     figure, axes = new_axes(f"{title}: {what}" if title else what, size, letters)
     axes.set_axis_off()
     return png_bytes(figure)
@@ -71,13 +71,13 @@ def font_properties(letters: Path, points: float) -> Any:
 
 
 def set_ticks(axes: "Axes", axis: str, places: Sequence[float], texts: Sequence[str], letters: Path) -> None:
-    """Set tick labels at positions of an axis, in our font rather than matplotlib's."""
+    """Set ticks at `places` with labels `texts` on the axis `x` or `y`, in the font file `letters`."""
     put = axes.set_xticks if axis == "x" else axes.set_yticks
     put(places, [label_text(text, letters) for text in texts], fontproperties=font_properties(letters, TEXT), color=INK)
 
 
 def add_legend(axes: "Axes", letters: Path) -> "Legend":
-    """Add a legend of the curves or groups above the chart."""
+    """Add a legend above the chart, in the font file `letters`."""
     return axes.legend(
         loc="lower left",
         bbox_to_anchor=(0, 1),
@@ -103,7 +103,7 @@ def set_range(
 ) -> None:
     """Set an axis' limits to the range of the values with a margin, and about `most` round tick labels.
 
-    A range too narrow to be divided gets one tick in the middle.
+    A range too narrow for floating point steps gets one tick in the middle. `text` formats tick values.
     """
     from matplotlib.ticker import MaxNLocator
 
@@ -118,7 +118,7 @@ def set_range(
 
 
 def set_log_ticks(axes: "Axes", numbers: Sequence[float], letters: Path) -> None:
-    """Set the y axis for numbers drawn as log10(1 + number), with ticks at 0, 1, 10, 100 …, and 2 and 5 if few."""
+    """Set the y axis for values plotted as log10(1 + value): ticks at 0, 1, 10, 100 …, also 2 and 5 if few."""
     low, high = math.log10(min(numbers) + 1), math.log10(max(numbers) + 1)
     span = max(high - low, 0.3)
     bottom, top = low - 0.08 * span, high + 0.1 * span
@@ -134,12 +134,12 @@ def set_log_ticks(axes: "Axes", numbers: Sequence[float], letters: Path) -> None
 
 
 def label_width(labels: Sequence[str], letters: Path) -> int:
-    """Width in pixels of the longest label."""
+    """The width of the widest label, in pixels."""
     return int(max((_width_of(label_text(label, letters), TEXT, letters) for label in labels), default=0))
 
 
 def chart_title(subject: str, what: str, width: int, letters: Path) -> str:
-    """A title such as "sun_diary: likes" that fits the width: the subject shortened and without missing emoji."""
+    """A title such as "sun_diary: likes" that fits the width: `subject` is shortened, emojis without glyph removed."""
     name = drawable(subject, letters, with_emoji=False).strip() or subject
     kept = name
     while len(kept) > 1 and _width_of(f"{kept}: {what}", TITLE, letters) > 0.92 * width:
@@ -148,7 +148,7 @@ def chart_title(subject: str, what: str, width: int, letters: Path) -> str:
 
 
 def _width_of(text: str, points: float, letters: Path) -> float:
-    """Width of a text in pixels."""
+    """The width in pixels of a text of font size `points` in the font file `letters`."""
     from PIL import ImageFont
 
     return ImageFont.truetype(letters, points * _DPI / 72).getlength(text)
@@ -163,7 +163,7 @@ def shorten_label(text: str) -> str:
 
 
 def escaped_text(text: str, letters: Path) -> str:
-    """Text in characters of the font, with dollars escaped: matplotlib reads two of them as a formula."""
+    """The text in characters of the font, with $ escaped, since matplotlib parses text between two $ as a formula."""
     return drawable(text, letters).replace("$", r"\$")
 
 

@@ -1,8 +1,8 @@
 """Charts as PNG of at most 100 kB: histogram, lines, timeline, bars, word cloud, calibration plot, matrix.
 
-Drawn without pyplot, which keeps every figure in the process and is not thread-safe. The same numbers give the same
-bytes on one machine. `font` is the font file that the settings name, empty for the packaged one (see `report.fonts`).
-Values that are not finite are left out; a chart without any value says so in its title.
+pyplot is not used, since it keeps every figure in memory and is not thread-safe. Output is deterministic on one
+machine. `font` is the font file of the settings, empty for the packaged font (see `report.fonts`). NaN and infinite
+values are omitted; the title of a chart without values says so.
 """
 
 import math
@@ -56,7 +56,7 @@ _POINT_STYLES = ((PALETTE[0], 9, 2), (PALETTE[1], 26, 3), (GREY, 9, 1))
 def histogram(
     values: Sequence[float], title: str, *, bins: int = 24, size: PixelSize = (440, 150), font: str = ""
 ) -> bytes:
-    """A histogram of the values, with minimum, median and maximum on the axis; values that are all equal as one bar."""
+    """A histogram of the values with minimum, median and maximum as ticks; one bar if all values are equal."""
     import numpy as np
 
     letters = picture_font(font)
@@ -93,7 +93,7 @@ def line_chart(
     size: PixelSize = (440, 180),
     font: str = "",
 ) -> bytes:
-    """A line chart of the first eight curves of (x, y) with a point; `x_text` formats whole values of x."""
+    """A line chart of the first eight non-empty curves (lists of (x, y)); `x_text` formats integer values of x."""
     letters = picture_font(font)
     known = {name: [point for point in curve if all(map(math.isfinite, point))] for name, curve in curves.items()}
     drawn = [(name, curve) for name, curve in known.items() if curve][: len(PALETTE)]
@@ -118,8 +118,8 @@ def timeline(
 ) -> bytes:
     """A scatter chart over time of (days since 1970, number ≥ 0) in up to three groups: ordinary, highlighted, others.
 
-    Numbers are on a logarithmic scale. Groups without a point are left out of the legend. `subject` stands before the
-    title and is shortened where both do not fit.
+    Values are on a logarithmic scale. Empty groups are omitted from the legend. `subject`, such as the account, is a
+    prefix of the title and is shortened if both do not fit.
     """
     import numpy as np
 
@@ -145,7 +145,7 @@ def timeline(
 
 
 def bar_chart(values: Mapping[str, float], title: str, *, most: int = 30, width: int = 440, font: str = "") -> bytes:
-    """Horizontal bars of the first `most` names in their order, each with its value; – where it is not finite."""
+    """A horizontal bar chart of the first `most` values in their order, labelled with the value (– if not finite)."""
     shown = list(values.items())[:most]
     letters = picture_font(font)
     size = (width, 40 + 18 * max(1, len(shown)))
@@ -180,7 +180,7 @@ def bar_chart(values: Mapping[str, float], title: str, *, most: int = 30, width:
 
 
 def word_cloud(weights: Mapping[str, float], title: str, *, size: PixelSize = (640, 320), font: str = "") -> bytes:
-    """A word cloud in which size follows weight; words without a positive weight are left out."""
+    """A word cloud with font sizes by weight; words without a positive weight are omitted."""
     from wordcloud import WordCloud
 
     letters = picture_font(font)
@@ -239,7 +239,7 @@ def calibration_plot(
 def matrix_chart(
     rows: Sequence[str], columns: Sequence[str], counts: Sequence[Sequence[float]], title: str, *, font: str = ""
 ) -> bytes:
-    """A heat map of `counts[row][column]` with each number written in its cell, such as a confusion matrix."""
+    """A heat map of `counts[row][column]` with the number in each cell, such as a confusion matrix."""
     import numpy as np
 
     numbers = np.asarray(counts, dtype=float).reshape(len(rows), len(columns))

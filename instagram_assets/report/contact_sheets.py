@@ -24,9 +24,9 @@ _INK = (31, 41, 55)
 
 
 def contact_sheet(files: Sequence[Path], *, columns: int = 8, rows: int = 5, tile: int = 112) -> bytes:
-    """Thumbnails of up to `columns` × `rows` image files, spread evenly over them, as a JPEG of at most 100 kB.
+    """A JPEG of at most 100 kB with thumbnails of `columns` × `rows` image files, sampled evenly from `files`.
 
-    A file that cannot be drawn leaves a grey tile.
+    A file that cannot be decoded is drawn as a grey tile.
     """
     shown = evenly_spaced(files, columns * rows)
     return _sheet([[_thumbnail(file, tile) for file in line] for line in _lines(shown, columns)])
@@ -52,7 +52,7 @@ def captioned_sheet(
 def labelled_sheet(
     groups: Sequence[tuple[str, Sequence[Path]]], *, columns: int = TILES_PER_ROW, tile: int = 108, font: str = ""
 ) -> bytes:
-    """A JPEG with one row of thumbnails for each group, drawn evenly from it, below the group's label."""
+    """A JPEG with one row of thumbnails per group, sampled evenly from its files, below the group's label."""
     letters = picture_font(font)
     lines: list[list[Image]] = []
     for label, files in groups:
@@ -64,14 +64,14 @@ def labelled_sheet(
 
 
 def evenly_spaced(items: Sequence[_T], most: int = TILES_PER_ROW) -> Sequence[_T]:
-    """At most `most` items at evenly spaced positions; all when there are no more than that."""
+    """At most `most` items at evenly spaced positions; all items if there are no more than `most`."""
     if len(items) <= most:
         return items
     return [items[index * len(items) // most] for index in range(most)]
 
 
 def _sheet(lines: Sequence[Sequence["Image"]]) -> bytes:
-    """Rows of images as one JPEG of at most 100 kB."""
+    """Combines rows of equally high images into one JPEG of at most 100 kB."""
     from PIL import Image
 
     lines = [line for line in lines if line]
@@ -107,7 +107,7 @@ def _with_text(file: Path, text: str, tile: int, text_lines: int, letters: Path)
 
 
 def _wrapped(text: str, font: "FreeTypeFont", width: int, most: int) -> list[str]:
-    """The text wrapped to the width in pixels, cut with an ellipsis after `most` lines."""
+    """The text wrapped into lines of at most `width` pixels, truncated with an ellipsis after `most` lines."""
     lines = [""]
     for word in text.split():
         longer = f"{lines[-1]} {word}".strip()

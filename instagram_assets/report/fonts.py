@@ -21,21 +21,21 @@ _EMOJI_STYLE = "\N{VARIATION SELECTOR-16}"
 
 @cache
 def picture_font(configured: str = "") -> Path:
-    """The font file of charts and sheets: the configured one if it has Korean letters, else the packaged one."""
+    """The font file for charts and contact sheets: the configured one if it has Korean glyphs, else the default."""
     return Path(configured) if configured and _has_korean(Path(configured)) else OWN_FONT
 
 
 def font_problem(configured: str = "") -> str:
-    """Why the configured font is not used; empty when it is."""
+    """Why the configured font file is not used; empty if it is used."""
     if picture_font(configured) == Path(configured or OWN_FONT):
         return ""
     return f"INSTAGRAM_ASSETS_TEXT__FONT={configured!r} is no font file with Korean letters; {OWN_FONT.name} is used"
 
 
 def font_data_uri(letters: Iterable[str]) -> str:
-    """The packaged font, subset to these letters, as a data URI for a page that embeds its font.
+    """The packaged font, subset to the characters `letters`, as a data URI to embed in a web page.
 
-    Empty when the font has none of the letters.
+    Empty if the font has glyphs for none of the characters.
     """
     from fontTools.subset import Options, Subsetter, load_font
 
@@ -54,9 +54,9 @@ def font_data_uri(letters: Iterable[str]) -> str:
 
 
 def drawable(text: str, font: Path, *, with_emoji: bool = True) -> str:
-    """The text in characters that the font has: a missing emoji by its name (`:red_heart:`), any other as □.
+    """The text with characters that the font lacks replaced: emojis by name (`:red_heart:`), all others by □.
 
-    `with_emoji=False` drops the missing emoji instead.
+    `with_emoji=False` removes emojis that the font lacks instead.
     """
     import emoji
 
@@ -79,7 +79,7 @@ def drawable(text: str, font: Path, *, with_emoji: bool = True) -> str:
 
 @cache
 def _letters(font: Path) -> frozenset[int]:
-    """The code points that a font file has glyphs for; none when it is no font file."""
+    """The code points that a font file has glyphs for; empty if it is no font file."""
     from matplotlib.ft2font import FT2Font
 
     try:

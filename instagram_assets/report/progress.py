@@ -1,6 +1,6 @@
-"""Progress of long work: a bar with rate and time left in a terminal, a log line every few seconds elsewhere.
+"""Progress of long operations: a bar with rate and remaining time in a terminal, else log lines every few seconds.
 
-Whatever does the work takes a callback and knows nothing of terminals.
+The operation itself only calls a callback, and does not depend on a terminal.
 """
 
 import sys
@@ -19,7 +19,7 @@ _SECONDS_BETWEEN_REDRAWS = 0.1
 
 
 class ProgressUpdate(NamedTuple):
-    """The state of some work: `done` of `total` things called `what`, and a note."""
+    """The progress of an operation: `done` of `total` items called `what`, and a note."""
 
     what: str
     done: int
@@ -27,7 +27,7 @@ class ProgressUpdate(NamedTuple):
     note: str = ""
 
     def line(self, seconds: float) -> str:
-        """One line with counts, things per second and the time left, `seconds` after the start."""
+        """One line of text with counts, items per second and remaining time, `seconds` after the start."""
         rate = self.done / seconds if seconds else 0.0
         parts = [f"{self.what} {self.done:,}/{self.total:,}", _speed(rate) if rate else ""]
         if rate and self.done < self.total:
@@ -39,10 +39,10 @@ class ProgressUpdate(NamedTuple):
 def show_progress(
     log: Callable[[str], object], describe: Callable[_P, ProgressUpdate | str]
 ) -> Generator[Callable[_P, None]]:
-    """A context whose callback shows progress while the block runs; the last state is logged at its end.
+    """Context manager: yields a callback that shows progress; the last state is logged at the end of the block.
 
-    `describe` turns the callback's arguments into an update, or a line where there is nothing to count. In a terminal
-    it is one live bar; elsewhere `log` gets a line at most every five seconds.
+    `describe` converts the callback's arguments to an update, or to a line of text if nothing is counted. In a
+    terminal, a live bar is shown; otherwise `log` is called with a line at most every five seconds.
     """
     begun = logged = monotonic()
     shown = float("-inf")
@@ -78,12 +78,12 @@ def show_progress(
 
 
 def counter(what: str) -> Callable[[int, int], ProgressUpdate]:
-    """A function from (done, total) to an update of that name, such as `captions 40/200`."""
+    """Returns a function that converts (done, total) to an update of items called `what`, such as `captions 40/200`."""
     return lambda done, total: ProgressUpdate(what, done, total)
 
 
 def download_update(progress: DownloadProgress, what: str = "images") -> ProgressUpdate:
-    """An update that says how a download stands: counts by outcome and MB/s."""
+    """Converts the progress of a download to an update, with counts by status and MB/s."""
     counts = {name: getattr(progress, name) for name in ("ok", "cached", "failed", "expired", "refused")}
     note = "  ".join(f"{name} {count:,}" for name, count in counts.items() if count)
     return ProgressUpdate(
@@ -92,7 +92,7 @@ def download_update(progress: DownloadProgress, what: str = "images") -> Progres
 
 
 def track(things: Iterable[_T], report: Callable[[int, int], None], total: int) -> Iterator[_T]:
-    """The same things, with `report(done, total)` called before each and at the end."""
+    """Yields the items of an iterable, and calls `report(done, total)` before each item and at the end."""
     for done, thing in enumerate(things):
         report(min(done, total), total)
         yield thing
@@ -101,7 +101,7 @@ def track(things: Iterable[_T], report: Callable[[int, int], None], total: int) 
 
 @contextmanager
 def _bar() -> Generator[Callable[[ProgressUpdate | str], None]]:
-    """One progress bar on the standard error, removed when the block is left."""
+    """Context manager: a progress bar on standard error, removed at the end of the block."""
     from rich.console import Console
     from rich.markup import escape
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

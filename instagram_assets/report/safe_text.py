@@ -1,4 +1,4 @@
-"""Untrusted text made safe for a terminal, a log or a page: control and direction characters, length."""
+"""Sanitises untrusted text for a terminal, a log or a web page: control and bidirectional characters, length."""
 
 import unicodedata
 
@@ -8,7 +8,7 @@ _CONTROL_CATEGORIES = ("Cc", "Cs", "Zl", "Zp")
 
 
 def printable(value: object, most: int | None = None, kept: str = "") -> str:
-    """A value as text without control characters, but those in `kept`; cut after `most` letters.
+    """A value as text with unprintable characters replaced, except those in `kept`; truncated to `most` characters.
 
     >>> printable("red \\x1b[31m", 60)
     'red \ufffd[31m'
@@ -21,7 +21,7 @@ def printable(value: object, most: int | None = None, kept: str = "") -> str:
 def first_control_character(text: str, allowed: str = "") -> str:
     """The first control character of a text that is not allowed; empty if there is none.
 
-    Counted are control characters, unpaired surrogates, line and paragraph separators, and bidirectional formatting.
+    Control characters include unpaired surrogates, line and paragraph separators, and bidirectional formatting.
 
     >>> f"U+{ord(first_control_character(chr(0x202E) + 'gpj.exe')):04X}"
     'U+202E'
@@ -30,7 +30,7 @@ def first_control_character(text: str, allowed: str = "") -> str:
 
 
 def replace_control_characters(text: str, most: int) -> str:
-    """The text with a replacement character for each of these characters; cut after `most` letters."""
+    """The text with each control character replaced by U+FFFD, truncated to `most` characters."""
     cut = text if len(text) <= most else text[: most - 1] + "…"
     return "".join("\ufffd" if _is_control(sign) else sign for sign in cut)
 

@@ -1,4 +1,4 @@
-"""Images of topics: a contact sheet of their images and a chart of their posts per month."""
+"""Charts of topics: a contact sheet of each source's topics, and a chart of their posts per month."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,10 +16,10 @@ _Row = dict[str, Any]
 
 
 def topic_pictures(topics: pa.Table, files: Mapping[str, Path], most: int = 6, font: str = "") -> dict[str, bytes]:
-    """PNG and JPEG images of topics by title: for each source a contact sheet and a chart of posts per month.
+    """PNG and JPEG files of topics by title: for each source a contact sheet and a chart of posts per month.
 
-    `topics` is a table of `schemas.TOPICS`. `files` maps an image_id to its path; images that it lacks are left out.
-    Only the `most` largest topics of a source are drawn. `font` is the font file that the settings name.
+    `topics` is a table of `schemas.TOPICS`. `files` maps image_id to path; images without a path are omitted. Only the
+    `most` largest topics of a source are drawn. `font` is the font file of the settings.
     """
     pictures: dict[str, bytes] = {}
     for source in ("clusters", "captions"):
@@ -35,13 +35,13 @@ def topic_pictures(topics: pa.Table, files: Mapping[str, Path], most: int = 6, f
 
 
 def largest_topics(topics: pa.Table, source: str, most: int) -> list[_Row]:
-    """The rows of the topics of one source with the most posts, the largest first."""
+    """The rows of one source's `most` topics with the most posts, in descending order."""
     rows = topics.filter(compute.equal(topics["source"], source)).to_pylist()
     return sorted(rows, key=lambda row: (-row["posts"], row["scope"], row["topic"]))[:most]
 
 
 def size_curves(rows: Sequence[_Row]) -> dict[str, list[tuple[float, float]]]:
-    """Curves of (month number, posts) by the topic's label, over the months that any topic has posts in."""
+    """Curves of (month number, posts) by topic label, over all months with posts of any topic."""
     sizes = [{_month_number(size["month"]): size["posts"] for size in row["sizes"]} for row in rows]
     months = [month for counts in sizes for month in counts]
     labels = [topic_label(row) for row in rows]
@@ -56,13 +56,13 @@ def size_curves(rows: Sequence[_Row]) -> dict[str, list[tuple[float, float]]]:
 
 
 def topic_label(row: _Row) -> str:
-    """The label of a topic: its name, or its number when its posts have no words."""
+    """The label of a topic: its name, or its number if its posts have no words."""
     name = row["name"] or f"{row['source']} {row['topic']}"
     return name if row["scope"] == ALL_ACCOUNTS else f"{row['scope']}: {name}"
 
 
 def month_text(number: float) -> str:
-    """The month of a month number of `size_curves`, such as 2026-03."""
+    """Formats a month number of `size_curves`, such as 2026-03."""
     year, month = divmod(int(number), 12)
     return f"{year}-{month + 1:02}"
 

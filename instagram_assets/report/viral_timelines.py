@@ -1,4 +1,4 @@
-"""Timelines of viral labels: for each account its posts over time, the viral ones highlighted."""
+"""Timeline charts of viral labels: an account's posts over time, with viral posts highlighted."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -27,7 +27,7 @@ def viral_pictures(
     """PNG timelines by title, one for each account: its `measure` over time, accounts with the most viral posts first.
 
     `labels` is a table of `schemas.VIRAL_LABELS`, `measure` a key of VIRALITY_MEASURES. Days are those of `zone`. At
-    most `most` accounts are drawn, all for None. `font` is the font file that the settings name.
+    most `most` accounts are drawn, all for None. `font` is the font file of the settings.
     """
     found: dict[str, list[_Row]] = {}
     for row in labels.select(["kind", "account", "taken_at", "viral", *_parts(measure)]).to_pylist():
@@ -37,7 +37,7 @@ def viral_pictures(
 
 
 def measure_of(row: _Row, measure: str) -> float | None:
-    """The value of a measure for a row of `schemas.VIRAL_LABELS`; None when a part of it is unknown."""
+    """The value of a virality measure for a row of `schemas.VIRAL_LABELS`; None if one of its metrics is unknown."""
     parts = [row[name] for name in _parts(measure)]
     return None if None in parts else sum(parts)
 
@@ -62,7 +62,7 @@ def _timeline(name: str, rows: list[_Row], measure: str, zone: ZoneInfo, font: s
 
 
 def _counts(kinds: Iterable[str]) -> str:
-    """Such as "12 posts and 1 reel"."""
+    """Text with the number of items per kind, such as "12 posts and 1 reel"."""
     found = list(kinds)
     numbers = {kind: found.count(kind) for kind in ("post", "reel", "ad")}
     return " and ".join(f"{number:,} {kind}{'s' * (number > 1)}" for kind, number in numbers.items() if number)

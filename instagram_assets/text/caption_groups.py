@@ -20,13 +20,14 @@ def caption_groups(
     min_size: int,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> list[list[str]]:
-    """Groups of at least `min_size` images whose captions (image_id → caption) are alike: the largest group first.
+    """Groups of at least `min_size` images with similar captions (image_id → caption), the largest first.
 
     Captions are similar when the cosine of their words' TF-IDF weights is at least `similarity`. The caption with the
-    most similar ones forms a group with them, then the next among the remaining captions, and so on (community
-    detection as in Sentence Transformers). So each group has a central caption that all its captions are similar to:
-    groups never chain into one, as those of DBSCAN do with captions of one template. The order of the captions does not
-    matter; image ids are sorted within each group. `on_progress` gets the captions compared, and all.
+    most neighbours (similar captions) forms a group with them; this is repeated for the remaining captions (community
+    detection as in Sentence Transformers). So each group has a central caption that all its captions are similar to.
+    Unlike with DBSCAN, captions of one template do not chain into one large group. The result does not depend on the
+    order of the captions; image ids are sorted within each group. `on_progress` is called with the numbers of compared
+    captions and of all captions.
     """
     if not captions:
         return []  # before scikit-learn is loaded, which takes seconds
@@ -52,7 +53,7 @@ def caption_groups(
 
 
 def _weights(texts: list[str]) -> "csr_array":
-    """The TF-IDF weights of each text's words, float32[texts, words] of unit length; zeros without a word."""
+    """The TF-IDF matrix of the texts, float32[texts, words], with rows of unit length, or zero without words."""
     from scipy.sparse import csr_array
     from sklearn.feature_extraction.text import TfidfVectorizer
 
@@ -67,7 +68,10 @@ def _weights(texts: list[str]) -> "csr_array":
 def _count_alike(
     weights: "csr_array", sizes: NDArray[np.int64], similarity: float, on_progress: Callable[[int, int], None] | None
 ) -> NDArray[np.int64]:
-    """The number of captions similar to each caption, itself included: int64[captions]."""
+    """The number of images with a caption similar to each distinct caption, including itself: int64[captions].
+
+    `sizes` are the numbers of images per caption.
+    """
     alike = np.zeros(len(sizes), np.int64)
     for start in range(0, len(sizes), _BLOCK):
         block = slice(start, start + _BLOCK)
@@ -78,5 +82,5 @@ def _count_alike(
 
 
 def _near(weights: "csr_array", block: slice, similarity: float) -> NDArray[np.bool_]:
-    """Which captions are similar to those of the block: bool[captions, block]."""
+    """Whether each caption is similar to each caption of a block of rows: bool[captions, block]."""
     return weights @ np.ascontiguousarray(weights[block].toarray().T) >= similarity - _ROUNDING

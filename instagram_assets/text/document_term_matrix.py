@@ -25,7 +25,7 @@ class DocumentTermMatrix:
     counts: "csr_array"
 
     def group_counts(self, groups: Sequence[Sequence[_PostKey]]) -> tuple["csr_array", "csr_array"]:
-        """Term frequencies and document frequencies of groups of posts, each sparse int64[groups, words]."""
+        """Term frequencies and document frequencies per group of posts, each sparse int64[groups, words]."""
         from scipy.sparse import csr_array
 
         rows = [[self.posts[post] for post in posts if post in self.posts] for posts in groups]
@@ -38,9 +38,10 @@ class DocumentTermMatrix:
 
 
 def count_terms(tokens: pa.Table | pa.RecordBatchReader, classes: Sequence[str]) -> DocumentTermMatrix:
-    """Count words of the given parts of speech (`POS_CLASSES`) per post of a table or stream of `schemas.TOKENS`.
+    """Count the words of the given parts of speech (`POS_CLASSES`) per post, from rows of `schemas.TOKENS`.
 
-    A word with two parts of speech is one term. From a stream, memory holds the counts and one batch.
+    A word that occurs with two parts of speech is one term. With a record batch reader, memory holds the counts and one
+    batch.
     """
     from scipy.sparse import coo_array
 

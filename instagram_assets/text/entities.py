@@ -1,8 +1,8 @@
-"""Entities in captions: hashtags, mentions, emojis, emoticons, laughter and URLs, split from the prose first.
+"""Entities in captions: hashtags, mentions, emojis, emoticons, laughter and URLs, extracted before tokenization.
 
-They are found here and not by a tokenizer, so that all tokenizers give the same ones, and so that hashtags and mentions
-equal those of `posts`. Emojis are found by the structure defined by Unicode (UTS #51, ED-14 to ED-16), so that skin
-tones, flags, keycaps and joined emojis stay whole even where Unicode lists no such combination.
+They are independent of the tokenizer, and hashtags and mentions are the same as in the table `posts`. Emojis are
+matched by the Unicode grammar (UTS #51, ED-14 to ED-16), so that emojis with skin tones, flags, keycaps and joined
+emojis are not split, even if Unicode does not list the combination.
 """
 
 import re
@@ -48,14 +48,14 @@ _BLANK = re.compile("[\x00-\x1f\x7f-\x9f\u115f\u1160\u200b\u2800\u3164\uffa0\uff
 
 
 class Span(NamedTuple):
-    """A span of a caption as written; its kind is `prose`, `address` (a URL or e-mail) or one of `pos.POS_CLASSES`."""
+    """A span of a caption, unmodified; `kind` is `prose`, `address` (URL or e-mail) or one of `POS_CLASSES`."""
 
     kind: str
     raw: str
 
 
 def split_entities(caption: str) -> list[Span]:
-    """Split a caption into spans of entities and prose; concatenated they are the caption in NFC. Never raises."""
+    """Split a caption into spans of entities and prose, whose concatenation is the caption in NFC. Never raises."""
     caption = unicodedata.normalize("NFC", caption)
     found: list[Span] = []
     end = 0
@@ -92,7 +92,7 @@ def canonical_form(span: Span) -> str:
 
 
 def _interjection_form(raw: str) -> str:
-    """Laughter and faces of jamo as two letters; emoticons without nose and repetition, such as :) for :-)))."""
+    """The canonical form of laughter and Korean faces (two characters) and of emoticons (:) for :-)))."""
     letter = _CRYING[0] if raw[0] in _CRYING else raw[0]
     if _JAMO.match(letter):
         return raw if "ㅅ" in raw or "ㅁ" in raw else 2 * letter
@@ -107,21 +107,21 @@ def _interjection_form(raw: str) -> str:
 
 
 def plain_text(text: str) -> str:
-    """Unicode-normalised text: styled, full-width and half-width letters as ordinary ones, no invisible characters."""
+    """Normalise a text: makes styled, full-width and half-width letters plain, removes invisible characters."""
     if text.isascii() and text.isprintable() and "#" not in text and "@" not in text:
         return text
     return _BLANK.sub(" ", _UNSEEN.sub("", _folded(text)))
 
 
 def _particle_at(caption: str, end: int, kind: str) -> re.Match[str] | None:
-    """The Korean particle that belongs to the entity ending here, attached or, after a name or an address, spaced."""
+    """The match of a Korean particle after an entity that ends at `end`: attached or (if not `foreign`) spaced."""
     attached = _PARTICLE.match(caption, end)
     return attached if attached or kind == "foreign" else _SPACED_PARTICLE.match(caption, end + 1)
 
 
 @cache
 def _entity_pattern() -> re.Pattern[str]:
-    """The regular expression of all entities, with a named group for each kind."""
+    """The regular expression that matches any entity, with a named group per kind of entity."""
     from emoji import EMOJI_DATA
 
     tones = "[\U0001f3fb-\U0001f3ff]"
@@ -137,7 +137,7 @@ def _entity_pattern() -> re.Pattern[str]:
 
 @cache
 def _qualified() -> dict[str, str]:
-    """The fully qualified spelling of each emoji by the one without variation selectors."""
+    """Maps each emoji without variation selectors to its fully qualified form."""
     from emoji import EMOJI_DATA, STATUS
 
     whole = STATUS["fully_qualified"]

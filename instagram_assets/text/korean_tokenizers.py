@@ -27,7 +27,7 @@ def kiwi_version() -> str:
 
 
 def kiwi_words(texts: Sequence[str], words: Lexicon, workers: int) -> Iterator[list[TaggedWord]]:
-    """Tokenize texts with Kiwi: the tagged words of each, in the order of the texts."""
+    """Tokenize texts with Kiwi: yields the tagged words of each text, in order; `words` is the user dictionary."""
     from kiwipiepy import Match
 
     # 행복 and 하다 as the adjective 행복하다; the noun of an action (산책하다) stays a noun.
@@ -52,7 +52,7 @@ def _kiwi(own: tuple[tuple[str, str], ...], workers: int) -> "Kiwi":
 
 
 def _word(token: "KiwiToken") -> str:
-    """The token in its dictionary form."""
+    """The dictionary form of a token."""
     if token.tag.startswith(_STEMS) and not token.lemma.endswith("다"):
         return f"{token.lemma}다"
     return token.lemma
@@ -63,7 +63,7 @@ _OTHERWISE = "or set it to kiwi, which needs neither"
 
 
 def okt_version() -> str:
-    """The name and version of the tokenizer. Raises SettingsError when it, or Java, is not there."""
+    """The name and version of the tokenizer. Raises SettingsError if KoNLPy or Java is not installed."""
     if missing := [name for name in ("konlpy", "jpype") if find_spec(name) is None]:
         raise SettingsError(
             f"{_SETTING}: {missing[0]} is not installed. Run `pip install 'instagram_assets[okt]'`, {_OTHERWISE}."
@@ -80,7 +80,7 @@ def okt_version() -> str:
 
 
 def okt_words(texts: Sequence[str], words: Lexicon, workers: int) -> Iterator[list[TaggedWord]]:
-    """Tokenize texts with Okt: the tagged words of each; of the user dictionary Okt takes only the nouns."""
+    """Tokenize texts with Okt: yields the tagged words of each text; uses only nouns of the user dictionary."""
     nouns = tuple(word for word, pos in words.own if pos in ("noun", "proper_noun"))
     okt, pool = _okt(nouns), _threads(workers)
     for tagged in pool.map(lambda text: okt.pos(text, norm=True, stem=True), texts):
@@ -89,7 +89,7 @@ def okt_words(texts: Sequence[str], words: Lexicon, workers: int) -> Iterator[li
 
 @lru_cache(maxsize=1)
 def _okt(nouns: tuple[str, ...]) -> Any:
-    """The Okt analyser, loaded once per process; Java keeps added nouns until the process ends."""
+    """The Okt analyser, loaded once per process; nouns added to it cannot be removed until the process ends."""
     import jpype
     from konlpy.tag import Okt
 
@@ -103,5 +103,5 @@ def _okt(nouns: tuple[str, ...]) -> Any:
 
 @lru_cache(maxsize=1)
 def _threads(workers: int) -> ThreadPoolExecutor:
-    """A thread pool kept for the process: the JVM keeps a record of each thread that ever called it."""
+    """A thread pool that is reused for the whole process, since the JVM leaks memory for every new calling thread."""
     return ThreadPoolExecutor(workers, thread_name_prefix="okt")

@@ -22,15 +22,15 @@ class Lexicon(NamedTuple):
 
     @property
     def hash(self) -> str:
-        """The first 8 hexadecimal digits of a SHA-256 over all words; part of the tokenizer's version."""
+        """The first 8 hexadecimal digits of the SHA-256 over all words, which is part of the tokenizer's version."""
         lines = [*sorted(self.stop), "", *(f"{word}\t{pos}" for word, pos in sorted(self.own))]
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:8]
 
 
 def read_lexicon(file: str = "") -> Lexicon:
-    """Read a lexicon from a TOML file; an empty name means the default one of this package.
+    """Read a lexicon from a TOML file; an empty name means the packaged default.
 
-    Raises FileError naming the file, the key, what is wrong there and what to do.
+    Raises FileError with the file, the invalid key, the problem and a remedy.
     """
     path = Path(file) if file else DEFAULT_FILE
     remedy = "Mend it, or name another in INSTAGRAM_ASSETS_TEXT__WORDS_FILE"

@@ -1,4 +1,4 @@
-"""Tokenization of captions: words with parts of speech, and the table `tokens`."""
+"""Tokenization of captions into words with parts of speech, and the table `tokens`."""
 
 import re
 from collections import defaultdict
@@ -36,7 +36,7 @@ _JAMO = re.compile("[ㄱ-ㆎ]+")
 
 
 class Tokenizer(NamedTuple):
-    """A tokenizer with its lexicon; `version` identifies everything that determines its output."""
+    """A tokenizer with its lexicon; `version` changes whenever its output can change."""
 
     version: str
     words: Lexicon
@@ -44,9 +44,9 @@ class Tokenizer(NamedTuple):
 
 
 def find_tokenizer(options: TextSettings) -> Tokenizer:
-    """The tokenizer that the settings name, not yet loaded.
+    """The tokenizer selected by the settings, not loaded yet.
 
-    Raises SettingsError when something that it needs is not installed, FileError when the words file is bad.
+    Raises SettingsError if a dependency is not installed, FileError if the lexicon file is invalid.
     """
     words = read_lexicon(options.words_file)
     name, work = (kiwi_version(), kiwi_words) if options.tokenizer == "kiwi" else (okt_version(), okt_words)
@@ -56,7 +56,7 @@ def find_tokenizer(options: TextSettings) -> Tokenizer:
 
 
 def tokenize(captions: Sequence[str | None], tokenizer: Tokenizer) -> list[list[TaggedWord]]:
-    """Tokenize captions: the tagged words of each, without stop words and URLs; an empty list for a null caption.
+    """The tagged words of each caption, without stop words and URLs; an empty list for a null caption.
 
     Never raises, and the result for a caption does not depend on the others.
     """
@@ -68,7 +68,7 @@ def token_batches(
     options: TextSettings,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Iterator[pa.RecordBatch]:
-    """The rows of `tokens_table` in batches of a thousand posts, so that memory is bounded."""
+    """Yields the rows of `tokens_table` in batches of 1,000 posts, with bounded memory."""
     tokenizer = find_tokenizer(options)
     total = posts.num_rows if isinstance(posts, pa.Table) else 0
     done = 0
@@ -86,16 +86,16 @@ def tokens_table(
     options: TextSettings,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> pa.Table:
-    """Tokenize the captions of posts: a table of `schemas.TOKENS`, one row per post with a caption, in their order.
+    """Tokenize the captions of posts: a table of `schemas.TOKENS`, one row per post with a caption, in order.
 
-    `posts` needs `post_id`, `account`, `day` and `caption`; null and blank captions give no row. Raises SettingsError
-    or FileError, before any work, for what `find_tokenizer` misses.
+    `posts` needs the columns `post_id`, `account`, `day` and `caption`; null and blank captions give no row. Raises the
+    errors of `find_tokenizer` before any work.
     """
     return pa.Table.from_batches(token_batches(posts, options, on_progress), TOKENS.schema)
 
 
 def _tokenize(cut: Sequence[Sequence[Span]], tokenizer: Tokenizer) -> list[list[TaggedWord]]:
-    """Tokenize captions that are split into spans; each distinct span of prose is analysed once."""
+    """The tagged words of captions that are split into spans; each distinct span of prose is tokenized once."""
     prose = dict.fromkeys(text for caption in cut for piece in caption if (text := _prose(piece)))
     # Without prose the tokenizer is not loaded, which takes seconds.
     words = dict(zip(prose, tokenizer.tokenize(list(prose)), strict=True)) if prose else {}
@@ -117,7 +117,7 @@ def _tokens(caption: Sequence[Span], words: dict[str, list[TaggedWord]], stop: f
 
 
 def _refined(token: TaggedWord) -> TaggedWord:
-    """The token in lower case; a symbol with letters becomes an interjection (Korean jamo) or a foreign word."""
+    """The token in lower case; a symbol that has letters is retagged as interjection (jamo) or foreign word."""
     word, pos = token[0].strip().lower(), token[1]
     if pos != "symbol" or not any(map(str.isalpha, word)):
         return word, pos
@@ -142,7 +142,7 @@ def _batch(posts: pa.RecordBatch, tokenizer: Tokenizer) -> pa.RecordBatch:
 
 
 def _own_text(caption: Sequence[Span]) -> str:
-    """The caption's prose and hashtags: without the letters of URLs and of mentioned names."""
+    """The text of a caption's prose and hashtags, without URLs and mentions."""
     return " ".join(piece.raw for piece in caption if piece.kind not in ("address", "mention"))
 
 

@@ -1,7 +1,7 @@
 """Topics of groups of images: the most characteristic words of their posts, by class-based TF-IDF.
 
-A group is a cluster of images, or images with similar generated captions. Its words come from the captions that people
-wrote for the posts of these images.
+A group is an image cluster, or a group of images with similar generated captions. Its words are from the users'
+captions of the posts that contain these images.
 """
 
 import sys
@@ -34,7 +34,7 @@ _ROWS_AT_ONCE = 10_000
 
 @dataclass(frozen=True)
 class Grouping:
-    """One set of groups that are contrasted with each other: group number → image_ids, for one source and scope."""
+    """The groups of one source and scope (group number → image_ids); TF-IDF contrasts them with each other."""
 
     source: str
     scope: str
@@ -55,12 +55,13 @@ def topics_table(
     options: TextSettings,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> pa.Table:
-    """The table `topics` from tables of `clusters`, `captions`, `images` and `tokens`; their row order does not matter.
+    """Compute the table `topics` from the tables `clusters`, `captions`, `images` and `tokens`, in any row order.
 
-    Topics of one source and scope are contrasted by `class_tfidf` over words of `TOPIC_CLASSES`. Words that fewer than
-    √n of a topic's n posts have only fill a name up to three words, since a small topic has rare words by chance.
-    A post with images of two topics counts for both. Noise is no topic, nor is a group of fewer than
-    `topic_min_size` images that are still stored. From a stream of `tokens`, memory holds the counts and one batch.
+    The words of a topic are ranked by `class_tfidf` among the topics of the same source and scope, over the parts of
+    speech `TOPIC_CLASSES`. Words in fewer than √n of a topic's n posts are used only to extend a name to three words,
+    since rare words occur in small topics by chance. A post with images of two topics counts for both. Cluster noise is
+    not a topic, nor is a group with fewer than `topic_min_size` stored images. If `tokens` is a record batch reader,
+    memory holds the counts and one batch.
     """
     groupings = [*_cluster_groupings(clusters), _caption_grouping(captions, options, on_progress)]
     if not any(grouping.groups for grouping in groupings):
@@ -74,11 +75,11 @@ def topics_table(
 
 
 def class_tfidf(counts: "csr_array") -> "csr_array":
-    """Class-based TF-IDF weights, float64[classes, words], for counts of the same shape.
+    """Class-based TF-IDF weights, sparse float64[classes, words], for word counts of the same shape.
 
-    The share of the word in the class's words, times log(1 + A / f): A is the mean number of words of a class, f how
-    often the word occurs in all classes. Grootendorst 2022, BERTopic (arXiv 2203.05794), equation 1, with the share
-    instead of the count, so that scores of large and small classes can be compared.
+    The weight is the word's share of all words in the class, times log(1 + A / f): A is the mean word count of a class,
+    f the total count of the word in all classes. Grootendorst 2022, BERTopic (arXiv 2203.05794), equation 1, with the
+    share instead of the count, so that scores of large and small classes can be compared.
     """
     from scipy.sparse import csr_array, diags_array
 
@@ -89,7 +90,7 @@ def class_tfidf(counts: "csr_array") -> "csr_array":
 
 
 def _posts_of_images(images: pa.Table, wanted: AbstractSet[str]) -> dict[str, set[_Post]]:
-    """Posts of each of the given images, as image_id → posts; images that are not stored are left out."""
+    """The posts that contain each image of `wanted` (image_id → posts); images that are not stored are omitted."""
     posts: dict[str, set[_Post]] = {}
     for batch in images.to_batches(max_chunksize=_ROWS_AT_ONCE):
         stored = batch.filter(compute.equal(batch.column("status"), "ok"))
@@ -104,7 +105,7 @@ def _posts_of_images(images: pa.Table, wanted: AbstractSet[str]) -> dict[str, se
 def _topics(
     grouping: Grouping, posts_of: dict[str, set[_Post]], words: DocumentTermMatrix, min_size: int
 ) -> Iterator[dict[str, Any]]:
-    """The rows of one grouping."""
+    """Yields the rows of `topics` for one grouping; groups with fewer than `min_size` stored images are skipped."""
     groups: dict[int, tuple[list[str], list[_Post]]] = {}
     for number, image_ids in grouping.groups.items():
         found = {
@@ -141,7 +142,7 @@ def _topics(
 
 
 def _distinct_names(top_words: list[list[str]]) -> list[str | None]:
-    """A name of each topic: its first `NAME_WORDS` words, and more where that is also the name of another topic."""
+    """A name for each topic: its first `NAME_WORDS` words, or more words if another topic has the same name."""
     lengths = [NAME_WORDS] * len(top_words)
     while True:
         names = [", ".join(some[:length]) for some, length in zip(top_words, lengths, strict=True)]
@@ -156,7 +157,7 @@ def _distinct_names(top_words: list[list[str]]) -> list[str | None]:
 
 
 def _different(posts: Iterable[_Post]) -> list[_Post]:
-    """Posts without duplicates, also when several accounts published one together."""
+    """The posts without duplicates; a post shared by several accounts (a collaboration) counts once."""
     return list({post.post_id: post for post in sorted(posts, reverse=True)}.values())
 
 
@@ -165,9 +166,9 @@ def _evenly(items: list[str], most: int) -> list[str]:
 
 
 def _top_words(scores: "csr_array", support: "csr_array", posts: int, words: list[str]) -> list[tuple[str, float]]:
-    """The words with the highest scores in one row of scores; ties in alphabetical order.
+    """The words with the highest scores in one row of `scores`, with their scores; ties in alphabetical order.
 
-    Words that √n of the posts share come first; others only fill up a name that would be shorter than `NAME_WORDS`.
+    Words in at least √n of the topic's n posts are first; others are only added up to `NAME_WORDS` words.
     """
     score, shared = scores.toarray()[0], support.toarray()[0] >= np.sqrt(posts)
     best = [place for place in np.lexsort((-score, ~shared)) if score[place] > 0]

@@ -12,7 +12,7 @@ MAX_DAYS = 14
 
 
 class VocabularySize(NamedTuple):
-    """Size of the vocabulary: rows of the view, distinct words, and total word count."""
+    """Size of the vocabulary: rows of the view `token_counts`, distinct words, and total word count."""
 
     rows: int
     different: int
@@ -20,7 +20,7 @@ class VocabularySize(NamedTuple):
 
 
 def vocabulary_size(query: Query) -> VocabularySize:
-    """Size of the vocabulary; a word with two parts of speech counts as two."""
+    """Size of the vocabulary; a word with two parts of speech counts as two words."""
     (row,) = query(
         """SELECT sum(rows)::BIGINT AS rows, count(*) AS different, sum(count)::BIGINT AS written
         FROM (SELECT word, pos, count(*) AS rows, sum(count) AS count FROM token_counts GROUP BY word, pos)"""
@@ -29,27 +29,27 @@ def vocabulary_size(query: Query) -> VocabularySize:
 
 
 def top_words(query: Query, n: int, pos: str | None = None) -> dict[str, int]:
-    """The `n` words that were written most, with how often; equal ones by the alphabet.
+    """The `n` most frequent words with their counts; ties in alphabetical order.
 
-    `pos` is one of `part_of_speech.POS_CLASSES`; None means those of content words, `CONTENT_CLASSES`.
+    `pos` is one of `part_of_speech.POS_CLASSES`; None means all content words, `CONTENT_CLASSES`.
     """
     return _top_words(query, "'all'", n, pos).get("all", {})
 
 
 def top_words_by_account(query: Query, n: int, pos: str | None = None) -> dict[str, dict[str, int]]:
-    """Like `top_words`, for each account that wrote anything, by name."""
+    """Like `top_words`, for each account with any words, keyed by account name."""
     return _top_words(query, "account", n, pos)
 
 
 def top_words_over_time(query: Query, n: int, pos: str | None = None) -> dict[str, dict[str, int]]:
-    """Like `top_words`, for each day such as `2026-11-02`, or each month when there are more than `MAX_DAYS` days."""
+    """Like `top_words`, for each day such as `2026-11-02`, or for each month if there are more than `MAX_DAYS` days."""
     (days,) = query("SELECT count(DISTINCT day) AS days FROM token_counts")["days"].to_pylist()
     form = "%Y-%m-%d" if days <= MAX_DAYS else "%Y-%m"
     return _top_words(query, f"strftime(day, '{form}')", n, pos)
 
 
 def most_active_accounts(query: Query, n: int) -> list[str]:
-    """The accounts with the most words of all classes, the largest first."""
+    """The `n` accounts with the highest total word count, in descending order."""
     totals = query("SELECT account FROM token_counts GROUP BY account ORDER BY sum(count) DESC, account LIMIT $1", n)
     return totals["account"].to_pylist()
 
@@ -57,10 +57,10 @@ def most_active_accounts(query: Query, n: int) -> list[str]:
 def vocabulary_shares(
     query: Query, shares: Sequence[int] = VOCABULARY_SHARES, classes: Collection[str] = CONTENT_CLASSES
 ) -> dict[int, float]:
-    """The share of all written words that the most frequent `shares` percent of distinct words make up, 0 to 1.
+    """The share of the total word count, 0 to 1, that the most frequent `shares` percent of distinct words have.
 
     {10: 0.6} says that the most frequent tenth of the vocabulary makes up 60 % of all words; a word counts once per
-    part of speech, and the number of words is rounded up. Empty when there are no words.
+    part of speech, and the number of distinct words is rounded up. Empty when there are no words.
     """
     rows = query(
         """WITH vocabulary AS (
@@ -78,7 +78,7 @@ def vocabulary_shares(
 
 
 def pos_shares(query: Query) -> dict[str, float]:
-    """The part of each part of speech in all words, 0 to 1, the largest first."""
+    """The share of each part of speech in the total word count, 0 to 1, in descending order."""
     rows = query("SELECT pos, sum(count)::BIGINT AS count FROM token_counts GROUP BY pos ORDER BY count DESC, pos")
     counts = dict(zip(rows["pos"].to_pylist(), rows["count"].to_pylist(), strict=True))
     written = sum(counts.values())
@@ -110,10 +110,10 @@ _ACCOUNTS = 6
 
 
 def frequency_charts(query: Query, font: str = "") -> dict[str, bytes]:
-    """Charts as PNG by title: parts of speech, top words of all and of some accounts, vocabulary shares, a word cloud.
+    """Charts as PNG by title: parts of speech, top words overall and by account, vocabulary shares, word cloud.
 
-    `query` queries the view `token_counts`; empty when there are no counts. The accounts are those with the most words;
-    `font` is that of the settings.
+    `query` runs SQL on the view `token_counts`; no charts if it is empty. Charts by account are for those with the most
+    words; `font` is the font file of the settings.
     """
     words = top_words(query, _CLOUD)
     if not words:

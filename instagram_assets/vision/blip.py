@@ -1,8 +1,8 @@
 """BLIP image captioning: a faster decoder over the weights of transformers' BlipForConditionalGeneration.
 
-Same tokens as `generate` of that class, with less work: the fastest attention on this processor; keys and values of
-cross-attention are computed once per image and shared by its candidate captions; images whose captions are all
-finished leave the batch. After Li et al. 2022 (arXiv 2201.12086).
+Generates the same tokens as `generate` of that class, but faster: it selects the fastest attention for the CPU,
+computes the keys and values of cross-attention once per image for all candidate captions, and removes images from the
+batch when all of their captions are finished. After Li et al. 2022 (arXiv 2201.12086).
 """
 
 from collections.abc import Sequence
@@ -54,8 +54,8 @@ class _VisionLayer:
 class Blip:
     """Captions from pixels with the weights of a BlipForConditionalGeneration, on its device and in its precision.
 
-    In fp32 a caption is bit-identical in any batch: each image goes through the image encoder alone, and the text
-    decoder's matrix products have one shape (`linear.tiled`). In bf16 the whole batch is computed at once.
+    In fp32 a caption is bit-identical in any batch: images are encoded one at a time, and the text decoder's matrix
+    products have a fixed shape (`devices.tiled`). In bf16 the whole batch is computed at once.
     """
 
     def __init__(self, model: Any) -> None:
@@ -79,7 +79,7 @@ class Blip:
         """Maximum caption length in tokens, from the number of position embeddings."""
 
     def _choose_attentions(self, text: Any, vision: Any, dtype: "torch.dtype", device: "torch.device") -> None:
-        """The attention of the image encoder, and in the text decoder to the image and to the tokens so far."""
+        """Select the attention implementations of the image encoder and of the decoder's cross- and self-attention."""
         patches = 1 + (vision.image_size // vision.patch_size) ** 2
         encoder = (1, self._vision_heads, patches, vision.hidden_size // self._vision_heads)
         decoder = (_TIMED_CAPTIONS, self._heads, 1, text.hidden_size // self._heads)
@@ -90,9 +90,9 @@ class Blip:
     def generate(self, pixels: "Tensor", decoding: Decoding, numbers: np.ndarray | None = None) -> list[list[Tokens]]:
         """Generate candidate captions of images, as token ids: for each image a list of candidates.
 
-        `pixels` is float[images, 3, height, width]. Candidate 0 is decoded greedily. `numbers`, uniform in [0, 1) of
-        shape [images, further candidates, max_new_tokens], sample the others from the nucleus. Tokens come without
-        the start token, and with the end token unless the caption was truncated.
+        `pixels` is float[images, 3, height, width]. Candidate 0 is decoded greedily. The other candidates are sampled
+        from the nucleus with `numbers`, uniform in [0, 1) of shape [images, candidates - 1, max_new_tokens]. Token ids
+        exclude the start token, and include the end token unless the caption was truncated.
         """
         import torch
 
@@ -177,7 +177,7 @@ class Blip:
         return self._head_out(self._head_norm(self._head_in(x)))
 
     def _collect(self, captions: list[list[Tokens]], alive: list[int], tokens: "Tensor", candidates: int) -> None:
-        """Store the captions so far of the images in the batch; those that are not finished are overwritten later."""
+        """Store the current captions of the images `alive` in the batch; unfinished captions are overwritten later."""
         for index, row in enumerate(tokens[:, 1:].tolist()):
             image, candidate = divmod(index, candidates)
             if candidate == 0:
@@ -229,7 +229,7 @@ def _vision_layer(layer: Any, activation: str) -> _VisionLayer:
 
 
 def _joined(*layers: Any) -> tuple["Tensor", "Tensor"]:
-    """Concatenated weight and bias of linear layers that share their input, as of one layer."""
+    """Concatenated weight and bias of linear layers with the same input, to compute them as one layer."""
     import torch
 
     return torch.cat([layer.weight for layer in layers]), torch.cat([layer.bias for layer in layers])

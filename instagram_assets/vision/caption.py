@@ -31,7 +31,7 @@ EMPTY_CAPTION = Failed("the model said nothing about it")
 
 @dataclass(frozen=True)
 class Candidate:
-    """One candidate caption with the cosine similarity of image and text; None without scoring."""
+    """A candidate caption with its score, the cosine similarity of image and text; None without scoring."""
 
     caption: str
     score: float | None
@@ -151,7 +151,7 @@ class Captioner:
 
 
 def caption_fingerprint(source: ModelSource, precision: str, options: CaptionSettings, scorer: str | None) -> str:
-    """SHA-256 (hex) over everything that determines a caption: model files and settings, but not the batch size.
+    """SHA-256 (hex) over all inputs that determine a caption: model files and settings, but not the batch size.
 
     Computed without loading a model. `scorer` is the embedding model's fingerprint; None without scoring.
     """
@@ -167,7 +167,7 @@ def caption_fingerprint(source: ModelSource, precision: str, options: CaptionSet
 def open_captioner(
     source: ModelSource, scorer: ModelSource | None, models: ModelSettings, options: CaptionSettings
 ) -> Captioner:
-    """A captioner with its models loaded as the settings say; `scorer` is None without scoring.
+    """A captioner with its models loaded as configured; `scorer` is the embedding model, None without scoring.
 
     Raises ModelError and SettingsError.
     """
@@ -176,7 +176,7 @@ def open_captioner(
 
 
 def _cosine(text: NDArray[np.float32], image: NDArray[np.float32]) -> float | None:
-    """Cosine similarity of two L2-normalised embeddings; None when one of them holds NaN."""
+    """Cosine similarity of two L2-normalised embeddings; None if one of them contains NaN."""
     cosine = float(text @ image)
     return cosine if math.isfinite(cosine) else None
 

@@ -42,7 +42,7 @@ def caption_store(
     models: ModelSettings,
     options: CaptionSettings,
 ) -> FeatureStore:
-    """The cache of captions by these models and settings, below `root`, the folder of all cached features.
+    """The cache of the captions by a model with these settings, below `root`, the folder of all cached features.
 
     `scorer` is the embedding model that scores captions; None without scoring.
     """
@@ -96,9 +96,9 @@ def captions_table(
 ) -> pa.Table:
     """The table `captions` (`schemas.CAPTIONS`), one row for each row of `image_quality`.
 
-    `images` maps image_id to file; `caption` returns the rows of `caption_all` for some of these files, and is not
-    called without any. Images that did not pass the quality filter (with `only_passed=False`: that could not be read)
-    are `skipped` with their reason, as are a post's images beyond its first `max_images_per_post` captioned (0: all).
+    `images` maps image_id to file; `caption` returns the rows of `caption_all` for a subset of these files, and is only
+    called if it is not empty. Images that failed the quality filter (with `only_passed=False`: unreadable images) are
+    `skipped` with the reason. So are the images of a post after the first `max_images_per_post` (0: no limit).
     """
     rows = quality.select(["image_id", "post_id", "account", "day", "position", "passed", "status", "reason"])
     answers = [_without_caption(row, images, only_passed) for row in rows.to_pylist()]
@@ -112,7 +112,7 @@ def captions_table(
 
 
 def _without_caption(row: _Row, images: Mapping[str, Path], only_passed: bool) -> _Row:
-    """The identifying columns of a row, with `status` and `reason` if the image is not to be captioned."""
+    """The key columns of a row of `image_quality`, with `status` and `reason` if the image must not be captioned."""
     columns = {name: row[name] for name in ("image_id", "post_id", "account", "day", "position")}
     if row["status"] != "ok" or (only_passed and not row["passed"]):
         return {**columns, "status": "skipped", "reason": row["reason"]}
@@ -122,7 +122,7 @@ def _without_caption(row: _Row, images: Mapping[str, Path], only_passed: bool) -
 
 
 def _limit(rows: list[_Row], most: int) -> None:
-    """Mark images beyond a post's first `most` to be captioned as skipped, in the post's order; 0 is no limit."""
+    """Mark rows as skipped so that at most the first `most` images of each post are captioned; 0 means no limit."""
     taken: Counter[tuple[object, object]] = Counter()
     for row in sorted((row for row in rows if "status" not in row), key=lambda row: int(str(row["position"]))):
         post = (row["account"], row["post_id"])
@@ -132,7 +132,7 @@ def _limit(rows: list[_Row], most: int) -> None:
 
 
 def _caption_batch(captioner: Captioner, batch: list[tuple[str, PreparedImage | Failed]]) -> pa.Table:
-    """The rows of one batch, in order; the column `permanent` tells `computed` whether a result may be cached."""
+    """The rows of one batch, in order; the column `permanent` says whether the result of a row can be cached."""
     ready = [(image_id, image) for image_id, image in batch if not isinstance(image, Failed)]
     results = dict(zip((image_id for image_id, _ in ready), captioner.captions(ready), strict=True))
     rows = [_row(image_id, image if isinstance(image, Failed) else results[image_id]) for image_id, image in batch]

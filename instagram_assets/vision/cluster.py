@@ -19,7 +19,7 @@ ClusterLabels = NDArray[np.int32]
 
 
 class LargestCluster(NamedTuple):
-    """The label and size of the largest cluster, and whether it is tied; -1 and 0 when all is noise."""
+    """The label and size of the largest cluster, and whether it is tied; -1 and 0 if all rows are noise."""
 
     label: int
     size: int
@@ -62,9 +62,9 @@ def cluster_table(
 ) -> Clustering:
     """Cluster images: a table with one row per scope and image, sorted by both, with the image's cluster label.
 
-    `near_groups` maps image_id to its group of near-duplicates; an image that is not in it is a group of its own.
+    `near_groups` maps image_id to its group of near-duplicates; an image that is not in it has no near-duplicates.
     Clusters are numbered by their first core image. `is_largest` marks the first of the largest clusters. `on_progress`
-    is called with the images done and their total.
+    is called with the numbers of processed images and all images.
     """
     everything = {"all": np.arange(len(images.image_ids))}
     members = everything if options.scope == "all" else images.accounts
@@ -85,7 +85,7 @@ def cluster_table(
 
 
 def largest_cluster(labels: ClusterLabels) -> LargestCluster:
-    """The largest cluster; of tied ones the smallest label, and -1 when all rows are noise."""
+    """The largest cluster; for ties the smallest label, and -1 if all rows are noise."""
     sizes = np.bincount(labels[labels != NOISE])
     if not len(sizes):
         return LargestCluster(NOISE, 0, False)
@@ -95,10 +95,10 @@ def largest_cluster(labels: ClusterLabels) -> LargestCluster:
 def eps_sweep(
     vectors: UnitVectors, min_samples: int, values: Iterable[float], most_rows: int = 5000
 ) -> list[SweepPoint]:
-    """Cluster with each of several values of eps, for a plot.
+    """Cluster the rows with each value of eps in `values`, for a plot.
 
-    Above `most_rows` rows a random sample of that many is clustered, the same at every call. Its density is lower, so
-    it shows where the curves bend, but with more noise than all rows would have.
+    If there are more than `most_rows` rows, a random sample of `most_rows` is clustered (deterministic). Since its
+    density is lower, the curves have the same shape but more noise than those of all rows.
     """
     if len(vectors) > most_rows:
         chosen = np.random.default_rng(0).choice(len(vectors), most_rows, replace=False)
@@ -118,7 +118,7 @@ def _clusters(labels: ClusterLabels) -> int:
 def _rows(
     scope: str, image_ids: Sequence[str], labels: ClusterLabels, first: int, near_groups: Mapping[str, str], model: str
 ) -> pa.Table:
-    """The rows of one scope; a group of near-duplicates is named by its first image in this scope."""
+    """The rows of `clusters` for one scope; a group of near-duplicates is named by its first image in this scope."""
     groups = [near_groups.get(image_id, image_id) for image_id in image_ids]
     names: dict[str, str] = {}
     for image_id, group in zip(image_ids, groups, strict=True):

@@ -1,9 +1,9 @@
 """DBSCAN on cosine distance: the labels of scikit-learn at any size, without storing the neighbour graph.
 
-Method of Ester, Kriegel, Sander and Xu (KDD 1996), computed tile by tile. A pair of neighbours is needed only until
-both are known to be core rows: then their components are merged and the pair is dropped. A row that is not yet core
-has fewer than `min_samples` neighbours so far, so few pairs are ever pending. Core rows of the largest component need
-not be compared with each other, which is most of the work when many rows are similar.
+Method of Ester, Kriegel, Sander and Xu (KDD 1996), computed tile by tile. A pair of neighbours is stored only until
+both are known to be core rows: then their components are merged and the pair is dropped. A row not yet known to be core
+has fewer than `min_samples` neighbours so far, so few pairs are stored at any time. Core rows of the largest component
+are not compared with each other, which saves most of the work if many rows are similar.
 """
 
 from collections.abc import Callable, Iterator
@@ -37,13 +37,13 @@ def dbscan(
     """Cluster label of each row of `vectors`, float32[n, d] L2-normalised, as int32[n]; -1 is noise.
 
     Rows within cosine distance `eps` are neighbours; a core row has at least `min_samples`, itself included. Labels are
-    those of scikit-learn's `DBSCAN(eps, min_samples, metric="cosine")` on the rows as float64: clusters are numbered
-    by their first core row, and a border row joins the first cluster that reaches it. They may differ only where a
-    distance is within 1e-12 of `eps`, the rounding error of float64; a row is always its own neighbour.
+    those of scikit-learn's `DBSCAN(eps, min_samples, metric="cosine")` on the rows as float64: clusters are numbered by
+    their first core row, and a border row joins the first cluster that reaches it. They can differ only if a distance
+    is within 1e-12 of `eps`, the rounding error of float64; a row is always its own neighbour.
 
     Rows are compared `block` x `block` at a time, first in `precision`, which changes the speed and never the labels:
-    see `EpsNeighbours`. `on_progress` is called with the rows done and the total.
-    Raises VectorsError for rows that are not finite or not of unit length, ValueError for `eps` or `min_samples` <= 0.
+    see `EpsNeighbours`. `on_progress` is called with the numbers of processed rows and all rows. Raises VectorsError
+    for rows that are not finite or not of unit length, ValueError for `eps` or `min_samples` <= 0.
     """
     if not eps > 0 or min_samples < 1:
         raise ValueError(f"eps={eps} and min_samples={min_samples} must be above 0")
@@ -132,7 +132,7 @@ class _Graph:
         self._largest = int(np.bincount(self._components[self.is_core()]).argmax())
 
     def _merge(self) -> None:
-        """Merge the components of neighbouring core rows; keep each pair that may still matter once."""
+        """Merge the components of neighbouring core rows; deduplicate and keep the pairs that are still pending."""
         pairs = np.concatenate((self._pending, *self._fresh))
         self._fresh = []
         n, core = len(self._counts), self.is_core()

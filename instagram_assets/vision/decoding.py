@@ -1,4 +1,4 @@
-"""How the next token of a caption is chosen: greedy decoding, nucleus sampling, and no repeated n-grams."""
+"""Decoding of captions: greedy decoding, nucleus sampling, and a ban on repeated n-grams."""
 
 import hashlib
 from dataclasses import dataclass
@@ -30,10 +30,10 @@ class Decoding:
 
 
 def uniforms(seed: int, image_id: str, candidates: int, steps: int) -> np.ndarray:
-    """Uniform random numbers in [0, 1), float64[candidates, steps], that depend on the arguments alone.
+    """Uniform random numbers in [0, 1), float64[candidates, steps], deterministic for the arguments.
 
-    They are computed by a hash (SHAKE-128), so that no other image, batch size or version of a random generator
-    changes them.
+    They are computed with a hash function (SHAKE-128), so that they do not depend on other images, the batch size, or
+    the version of a random number generator.
     """
     streams = [
         hashlib.shake_128(f"{seed} {image_id} {candidate}".encode()).digest(8 * steps)
@@ -100,9 +100,10 @@ class TransformersDecoder:
         self.max_new_tokens: int = getattr(text, "max_position_embeddings", None) or 1_000_000
 
     def generate(self, pixels: "Tensor", decoding: Decoding, numbers: np.ndarray | None = None) -> list[list[Tokens]]:
-        """Same as `Blip.generate`, but start and padding tokens may be among the tokens.
+        """Same as `Blip.generate`, but the token ids can include start and padding tokens.
 
-        transformers samples from torch's random generator, which is seeded with the image's first number.
+        transformers samples with torch's random generator, which is seeded from the first value of `numbers` of the
+        image.
         """
         import torch
 

@@ -78,9 +78,9 @@ class Embedder:
         return np.concatenate(parts) if parts else np.empty((0, 0), np.float32)
 
     def reads(self, text: str) -> bool:
-        """Whether the model supports the language of a text: false when its tokenizer splits the words into bytes.
+        """Whether the model supports the language of a text: False if its tokenizer splits words into bytes.
 
-        CLIP's tokenizer, trained on English, makes two or three tokens of each syllable of Korean.
+        CLIP's tokenizer, trained on English, splits each Korean syllable into two or three tokens.
         """
         foreign = [character for character in text if character.isalpha() and not character.isascii()]
         if not foreign:
@@ -106,23 +106,23 @@ class Embedder:
 
 
 def embedding_fingerprint(source: ModelSource, precision: str, draft: bool) -> str:
-    """SHA-256 (hex) over everything that determines an embedding, computed without loading the model.
+    """SHA-256 (hex) over all inputs that determine an embedding, computed without loading the model.
 
-    Precision `auto` counts as one value: bf16 on one machine and fp32 on another differ by a cosine of 0.0001.
+    Precision `auto` is hashed as such: embeddings in bf16 and fp32 differ by a cosine distance of only 0.0001.
     """
     parts = (_DEFINITION, source.fingerprint, precision, "draft" if draft else "exact")
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
 def embedding_store(root: UPath | Path, source: ModelSource, models: ModelSettings) -> FeatureStore:
-    """The cache of embeddings by this model and these settings, below `root`, the folder of all cached features."""
+    """The cache of the embeddings by a model with these settings, below `root`, the folder of all cached features."""
     return FeatureStore(
         root, "embeddings", embedding_fingerprint(source, models.precision, models.draft), EMBEDDING_FEATURES
     )
 
 
 def open_embedder(source: ModelSource, models: ModelSettings) -> Embedder:
-    """An embedder with its model loaded as the settings say, once per process. Raises ModelError and SettingsError."""
+    """An embedder with its model loaded as configured, once per process. Raises ModelError and SettingsError."""
     return Embedder(load_embedder(source, models.device, models.precision), models.draft)
 
 
@@ -166,9 +166,10 @@ def embeddings_table(
 ) -> pa.Table:
     """The table `embeddings`, one row for each row of `image_quality`, in their order.
 
-    `files` maps image_id to file; `embed` returns the rows of `embed_all` for some of these files, and is not called
-    without any. `model` is the model's label, null where there was nothing to embed. Images that did not pass the
-    quality filter (with `only_passed=False`: that could not be read) are `skipped` with their reason.
+    `files` maps image_id to file; `embed` returns the rows of `embed_all` for a subset of these files, and is only
+    called if it is not empty. `model` is the model's label for the column `model`, which is null for rows without
+    embedding. Images that failed the quality filter (with `only_passed=False`: unreadable images) are `skipped` with
+    the reason.
     """
     selected = quality["passed"] if only_passed else arrow.equal(quality["status"], "ok")
     selected = arrow.fill_null(selected, False)
@@ -197,7 +198,7 @@ def embeddings_table(
 def search_by_text(embedder: Embedder, text: str, embeddings: pa.Table, k: int = 10) -> pa.Table:
     """The `k` images with the highest cosine similarity to a text: image_id and cosine, best first, each image once.
 
-    `embeddings` is the table of that name; embeddings by other models are ignored, as they are not comparable.
+    `embeddings` is the table `embeddings`; embeddings by other models are ignored, as they are not comparable.
     """
     ours = arrow.and_(arrow.equal(embeddings["model"], embedder.label), arrow.equal(embeddings["status"], "ok"))
     rows = embeddings.filter(ours)
@@ -210,7 +211,7 @@ def search_by_text(embedder: Embedder, text: str, embeddings: pa.Table, k: int =
 
 
 def as_vectors(column: pa.ChunkedArray) -> NDArray[np.float32]:
-    """A column of embeddings without nulls as a matrix float32[n, width], where possible without a copy.
+    """A column of embeddings without nulls as a matrix float32[n, width], without a copy if possible.
 
     Raises ModelError when embeddings have different dimensions.
     """
@@ -272,7 +273,7 @@ def _one_ahead(work: Callable[[list[_T]], _R], items: Iterator[_T], size: int) -
 
 
 def _one_width(column: pa.ChunkedArray) -> pa.Array:
-    """A column of lists of equal length, or nulls, as a fixed-size list column; of size 512 when all are null."""
+    """Convert a column of lists of equal length or nulls to a fixed-size list column; of size 512 if all are null."""
     vectors = as_vectors(column.drop_null())
     width = vectors.shape[1] or _DEFAULT_WIDTH
     filled = np.zeros((len(column), width), np.float32)

@@ -36,12 +36,12 @@ class ImageVectors:
 def read_vectors(
     embeddings: pa.Table | pa.RecordBatchReader, preferred: Callable[[], str | None] = lambda: None
 ) -> ImageVectors:
-    """Read the usable embeddings of a table or stream of `schemas.EMBEDDINGS`, one row per distinct image.
+    """Read the usable embeddings from rows of `schemas.EMBEDDINGS`, one per distinct image.
 
-    The order of rows does not matter. Embeddings of different models are not comparable: with several models, the one
-    that `preferred()` returns is used, or if it has no rows, the one with most rows; `preferred` is only called with
-    several models. From a stream, memory holds the matrix and one batch. Raises ContractError when embeddings of one
-    model have different dimensions.
+    The order of rows does not matter. Embeddings of different models are not comparable: if there are several models,
+    the model that `preferred()` returns is used, or if it has no rows, the model with most rows; `preferred` is only
+    called if there are several models. With a record batch reader, memory holds the matrix and one batch. Raises
+    ContractError when embeddings of one model have different dimensions.
     """
     left_out: Counter[str] = Counter()
     found: dict[str, _Model] = {}
@@ -97,7 +97,7 @@ def _refuse_several(model: str, widths: Iterable[int]) -> None:
 
 
 class _Model:
-    """Accumulates the embeddings of one model."""
+    """Accumulates the embeddings of one model, one row per distinct image."""
 
     def __init__(self, name: str) -> None:
         self.count = 0
@@ -133,7 +133,7 @@ class _Model:
 
 
 class _Growing:
-    """A matrix that rows are appended to; its array grows in place by an eighth."""
+    """A matrix that rows are appended to; if full, its array grows in place by an eighth."""
 
     def __init__(self) -> None:
         self.width = 0
@@ -160,7 +160,7 @@ class _Growing:
 
 
 def _reorder(vectors: UnitVectors, order: NDArray[np.int64]) -> None:
-    """Permute rows in place to `vectors[order]`, cycle by cycle: a copy would double the memory."""
+    """Permute rows in place to `vectors[order]`, cycle by cycle, since a copy would double the memory."""
     sources = order.tolist()
     for start in range(len(sources)):
         held, at = vectors[start].copy(), start

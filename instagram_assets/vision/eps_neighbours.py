@@ -27,11 +27,11 @@ _MAX_UNDECIDED = 0.01
 class EpsNeighbours:
     """Range query: which rows of `vectors`, float32[n, d] L2-normalised, are within cosine distance `eps`.
 
-    Every product has a known rounding error. Pairs that differ from `eps` by more are decided by it, the others in
-    float64: the result is that of float64, for any block size and precision. With `bf16` a bfloat16 product comes
-    first, ten times as fast on processors with matrix units (Intel AMX), twice as fast with AVX-512's BF16; `auto` uses
-    it there from 2,000 rows on if torch is already imported, which costs 200 MB. Raises VectorsError for rows that are
-    not finite or not normalised.
+    The rounding error of the dot products is bounded. Only pairs whose distance differs from `eps` by less than this
+    bound are recomputed in float64, so the result equals that of float64 for any block size and precision. With `bf16`,
+    bfloat16 products are computed first, which is ten times as fast on CPUs with matrix units (Intel AMX), twice as
+    fast with AVX-512 BF16. `auto` uses them on such CPUs from 2,000 rows on if torch is already imported (importing it
+    takes 200 MB). Raises VectorsError for rows that are not finite or not normalised.
     """
 
     def __init__(self, vectors: UnitVectors, eps: float, precision: Precision = "auto") -> None:
@@ -53,7 +53,7 @@ class EpsNeighbours:
         self._rough_error = self._error + 2.01 * _bfloat16_change(self._vectors) if self._rough else 0.0
 
     def __call__(self, rows: RowIndices, others: RowIndices) -> BoolMatrix:
-        """bool[rows, others]: true where the cosine distance is at most `eps`."""
+        """Whether the cosine distance of each pair of rows is at most `eps`: bool[rows, others]."""
         near, unsure = self._compare(_take(self._vectors, rows), _take(self._vectors, others))
         if rows is others:
             near.flat[:: len(rows) + 1] = True
@@ -64,7 +64,7 @@ class EpsNeighbours:
         return near
 
     def _compare(self, left: UnitVectors, right: UnitVectors) -> tuple[BoolMatrix, RowIndices]:
-        """Near pairs by dot product, bool[left, right], and flat indices of those that float32 cannot decide."""
+        """Near pairs by dot product, bool[left, right], and flat indices of the pairs that float32 cannot decide."""
         if not self._rough:
             return self._sift(left @ right.T)
         near, unsure = self._roughly(left, right)
@@ -78,12 +78,12 @@ class EpsNeighbours:
         return near, np.concatenate(still)
 
     def _sift(self, products: NDArray[np.float32]) -> tuple[BoolMatrix, RowIndices]:
-        """Possibly near pairs by float32 dot products, and flat indices of those within the rounding error."""
+        """Possibly near pairs by float32 dot products, and flat indices of pairs within the rounding error."""
         near = products >= np.float32(1 - self._eps - self._error)
         return near, np.flatnonzero(near & (products <= np.float32(1 - self._eps + self._error)))
 
     def _roughly(self, left: UnitVectors, right: UnitVectors) -> tuple[BoolMatrix, RowIndices]:
-        """As `_sift` with bfloat16 products, compared by their bit patterns as integers: numpy has no bfloat16."""
+        """Like `_sift` with bfloat16 products, compared as integer bit patterns, since numpy has no bfloat16."""
         import torch
 
         # torch warns of arrays that it may not write to.
@@ -116,13 +116,13 @@ def _bfloat16_bits(value: float) -> np.int16:
 
 
 def _bfloat16_change(vectors: UnitVectors) -> float:
-    """The largest L2 norm of the difference between a row and itself in bfloat16: about 0.0016, at most 2^-8."""
+    """The largest L2 norm of a row's rounding error in bfloat16: about 0.0016, at most 2^-8."""
     rows = (some - _rounded(some) for some in _chunks(vectors))
     return max((float(np.sqrt(np.einsum("ij,ij->i", some, some).max(initial=0))) for some in rows), default=0.0)
 
 
 def _rounded(vectors: UnitVectors) -> UnitVectors:
-    """Each number rounded to the nearest of 8 bits, as torch rounds to bfloat16."""
+    """Each number rounded to a mantissa of 8 bits, as torch rounds to bfloat16."""
     import torch
 
     return torch.from_numpy(vectors if vectors.flags.writeable else vectors.copy()).bfloat16().float().numpy()

@@ -1,4 +1,4 @@
-"""Image files decoded in threads and passed to models in batches; a bad image fails alone, not its whole batch."""
+"""Decodes image files in threads and passes them to models in batches; an invalid image does not fail its batch."""
 
 import gc
 import sys
@@ -44,8 +44,8 @@ def decode_all(
 ) -> Generator[tuple[_K, _T | Failed]]:
     """Decode images and apply `prepare` to each in threads; yields (key, result or Failed) in the order of `items`.
 
-    Images are decoded by `open_image` (8-bit RGB; see there for `draft`) and prepared in `workers` threads.
-    Memory, early ends and errors are as in `map_in_threads`.
+    Images are decoded by `open_image` (8-bit RGB; see there for `draft`) and prepared in `workers` threads. For memory,
+    early termination and errors see `map_in_threads`.
     """
     return map_in_threads(items, lambda path: prepare(open_image(path, max_megapixels, draft)), workers=workers)
 
@@ -53,10 +53,10 @@ def decode_all(
 def map_in_threads(
     items: Iterable[tuple[_K, Path]], work: Callable[[Path], _T], *, workers: int
 ) -> Generator[tuple[_K, _T | Failed]]:
-    """Apply `work` to files in threads; yields (key, result) in the order of `items`, a `Failed` where `work` raised.
+    """Apply `work` to files in threads; yields (key, result) in the order of `items`, `Failed` if `work` raised.
 
-    Threads suffice: decoding, resizing and measuring release the GIL. At most 2 × `workers` results are computed
-    ahead of the consumer. A loop that may raise closes the generator (`contextlib.closing`): its threads end with it.
+    Threads suffice: decoding, resizing and measuring release the GIL. At most 2 × `workers` results are computed ahead
+    of the consumer. A caller that can stop early must close the generator (`contextlib.closing`) to end its threads.
     """
 
     def one(path: Path) -> _T | Failed:
@@ -85,7 +85,7 @@ def _next(ahead: deque[tuple[_K, Future[_T | Failed]]]) -> tuple[_K, _T | Failed
 
 
 def _decode_reason(error: Exception) -> str:
-    """Why an image could not be decoded, without its path, since stored reasons must not depend on the machine."""
+    """The reason why an image could not be decoded, without its path: stored reasons must be machine-independent."""
     if isinstance(error, RecordError | MediaRefusedError):
         return error.reason
     return f"{type(error).__name__}: {error}"
@@ -94,8 +94,8 @@ def _decode_reason(error: Exception) -> str:
 def retry_in_halves(items: list[_T], work: Callable[[list[_T]], list[_R]]) -> list[_R | Failed]:
     """Run `work` on a batch, one result per item; on failure split the batch in two and retry each half.
 
-    An item that fails even alone becomes a `Failed`; running out of memory counts as a failure. `work` must give an
-    item the same result in any batch. KeyboardInterrupt and other non-Exceptions propagate.
+    An item that fails in a batch of one becomes a `Failed`; out-of-memory errors count as failures. The result of
+    `work` for an item must not depend on its batch. KeyboardInterrupt and other non-Exceptions propagate.
     """
     if not items:
         return []
@@ -118,7 +118,7 @@ def retry_in_halves(items: list[_T], work: Callable[[list[_T]], list[_R]]) -> li
 
 
 def _out_of_memory(error: Exception) -> bool:
-    """True for an out-of-memory error of the machine or of the device; torch raises several kinds."""
+    """Whether an exception is an out-of-memory error of the machine or the device; torch raises several types."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
     text = str(error).lower()

@@ -1,4 +1,4 @@
-"""Load captioning and image-text embedding models with transformers, once per process, and check that they fit."""
+"""Loads captioning and image-text embedding models with transformers, once per process, and checks them."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -76,8 +76,8 @@ class LoadedModel:
 def load_captioner(source: ModelSource, device: str = "auto", precision: str = "auto") -> LoadedModel:
     """Load an image captioning model; the last one loaded is cached.
 
-    Raises ModelError when the files hold another type of model, weights that are NaN or infinite, or parts that do not
-    fit together, so that a grey test image cannot be captioned.
+    Raises ModelError if the files contain another type of model or NaN or infinite weights, or if captioning a grey
+    test image fails, for example because model and tokenizer do not match.
     """
     return _captioner(source, device, precision)
 
@@ -85,8 +85,8 @@ def load_captioner(source: ModelSource, device: str = "auto", precision: str = "
 def load_embedder(source: ModelSource, device: str = "auto", precision: str = "auto") -> LoadedModel:
     """Load a model such as CLIP that embeds images and texts in one space; the last one loaded is cached.
 
-    Raises ModelError when the files hold another type of model, weights that are NaN or infinite, or parts that do not
-    fit together, so that a grey test image and a word have no embeddings of one dimension.
+    Raises ModelError if the files contain another type of model or NaN or infinite weights, or if a grey test image and
+    a word do not get embeddings of the same dimension.
     """
     return _embedder(source, device, precision)
 
@@ -183,7 +183,7 @@ def _grey_image(loaded: LoadedModel) -> "torch.Tensor":
 
 @contextmanager
 def _test_errors(source: ModelSource) -> Generator[None]:
-    """Context manager: what a model says about the test image or word becomes a ModelError with the remedy."""
+    """Context manager: converts exceptions of a model for the test image or word to a ModelError with the remedy."""
     try:
         yield
     except Exception as error:  # whatever a layer raises for a shape or an index that it does not like

@@ -21,10 +21,10 @@ _Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
 def phash_groups(image_ids: Sequence[str], phashes: Sequence[str | None], bits: int) -> list[str]:
-    """For each image, the smallest image_id of its group of near-duplicates; its own when it has none.
+    """For each image, the smallest image_id of its group of near-duplicates; its own if it has no near-duplicates.
 
-    `phashes` are 64-bit perceptual hashes as 16 hexadecimal digits; images without one are never near. Two images are
-    near when the Hamming distance of their hashes is at most `bits`; groups are the connected components.
+    `phashes` are 64-bit perceptual hashes as 16 hexadecimal digits; images without a hash have no near-duplicates. Two
+    images are near when the Hamming distance of their hashes is at most `bits`; groups are the connected components.
     """
     hashes = np.array([int(phash, 16) for phash in phashes if phash], np.uint64)
     groups = iter(_components(hashes, bits).tolist())
@@ -33,7 +33,7 @@ def phash_groups(image_ids: Sequence[str], phashes: Sequence[str | None], bits: 
 
 
 def join_groups(image_ids: Sequence[str], groups: Sequence[str], more: Iterable[_Pairs]) -> list[str]:
-    """For each image, the smallest image_id of its group, after the groups of each pair of indices in `more` joined."""
+    """For each image, the smallest image_id of its group, after merging the groups of each index pair in `more`."""
     numbers = {name: number for number, name in enumerate(dict.fromkeys(groups))}
     own = np.array([numbers[name] for name in groups], np.int64)
     return _named(merge_groups(own, more).tolist(), image_ids)
@@ -50,7 +50,7 @@ def _named(labels: Sequence[int] | Sequence[str], image_ids: Sequence[str]) -> l
 def near_pairs(hashes: NDArray[np.uint64], bits: int) -> Iterator[_Pairs]:
     """Yield the index pairs (left, right; int64 each) of hashes, uint64[n], at a Hamming distance of at most `bits`.
 
-    Every such pair comes at least once, in either order. Above 2,048 hashes and up to 11 bits they are found by
+    Every such pair is yielded at least once, in either order. Above 2,048 hashes and up to 11 bits they are found by
     multi-index hashing (Norouzi et al., CVPR 2012): of four bands of 16 bits at least one differs in `bits` // 4 bits
     or fewer, so that only hashes with such a band are compared.
 
@@ -83,7 +83,7 @@ def _components(hashes: NDArray[np.uint64], bits: int) -> NDArray[np.int64]:
 
 
 def merge_groups(groups: NDArray[np.int64], near: Iterable[_Pairs]) -> NDArray[np.int64]:
-    """The group label of each item, int64[n], after the groups of every near pair were joined."""
+    """The group label of each item, int64[n], after merging the groups of every near pair."""
     pairs: list[_Pairs] = []
     pending = 0
     for left, right in near:
@@ -96,7 +96,7 @@ def merge_groups(groups: NDArray[np.int64], near: Iterable[_Pairs]) -> NDArray[n
 
 
 def _bucket_components(different: NDArray[np.uint64], bits: int) -> NDArray[np.int64]:
-    """Connected component label of each of several different hashes, by comparing those in a common bucket."""
+    """Connected component label of each distinct hash, found by comparing only hashes that share a bucket."""
     groups = np.arange(len(different))
     pairs: list[_Pairs] = []
     pending = 0
@@ -113,7 +113,10 @@ def _bucket_components(different: NDArray[np.uint64], bits: int) -> NDArray[np.i
 
 
 def _common_last(members: NDArray[np.int64], groups: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
-    """Members reordered with those of one large component last, and the number of others: only these need comparing."""
+    """Members reordered with those of one large component last, and the number of other members.
+
+    Members of that component do not need to be compared with each other.
+    """
     own = groups[members]
     # A group with more than half of the members holds the middle one.
     middle = np.partition(own, len(own) // 2)[len(own) // 2]
@@ -145,7 +148,7 @@ def _buckets(hashes: NDArray[np.uint64], bits: int) -> list[NDArray[np.int64]]:
     """Buckets of indices (locality-sensitive hashing) such that every near pair shares at least one bucket.
 
     Two hashes cut into `bits` + 1 bands that differ in `bits` bits agree in at least one band (pigeonhole principle).
-    Where bands are too narrow to save work, all hashes are one bucket.
+    If bands are too narrow to save work, all hashes are one bucket.
     """
     everything = [np.arange(len(hashes))]
     if bits == 0 or len(hashes) < 2:
@@ -165,7 +168,7 @@ def _equal_in(band: NDArray[np.int64], hashes: NDArray[np.uint64]) -> list[NDArr
 
 
 def _index_is_faster(hashes: NDArray[np.uint64], bits: int) -> bool:
-    """Whether the index compares fewer pairs than the buckets of equal bands do."""
+    """Whether multi-index hashing compares fewer pairs than the buckets of `_buckets` do."""
     if len(hashes) <= _FEW or not bits or bits // _BANDS > _MOST_FLIPS:
         return False
     masks = _masks(bits // _BANDS)
@@ -180,7 +183,7 @@ def _band(hashes: NDArray[np.uint64], band: int) -> NDArray[np.int64]:
 
 
 def _masks(flips: int) -> list[int]:
-    """All numbers of 16 bits of which at most `flips` are set, 0 first."""
+    """All 16-bit numbers with at most `flips` bits set, 0 first."""
     return [sum(1 << bit for bit in bits) for count in range(flips + 1) for bits in combinations(range(16), count)]
 
 

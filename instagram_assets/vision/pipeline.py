@@ -1,7 +1,7 @@
 """The image pipeline as configured by the settings: quality filter, captions, embeddings and clusters.
 
-Finds the models, computes what the feature cache lacks, and returns the lake's tables. A model is loaded only when
-results are missing, and is not required when there are no images.
+Finds the models, computes results that are not in the feature cache, and returns the lake's tables. A model is loaded
+only if results are missing, and is not required if there are no images.
 """
 
 from collections.abc import Mapping, Sequence
@@ -134,9 +134,9 @@ def embed_files(files: Mapping[str, Path], *, settings: Settings, on_progress: O
 
 
 class ClusteringResult(NamedTuple):
-    """The table `clusters`, counts for display, and the percentages that other values of eps would give, for a plot.
+    """The table `clusters`, counts for display, and an eps sweep in percent for a plot.
 
-    `warning` tells about embeddings that were ignored since another model computed them; empty without such.
+    `warning` reports embeddings that were ignored because another model computed them; empty if there are none.
     """
 
     table: pa.Table
@@ -151,11 +151,11 @@ def cluster(
     settings: Settings,
     on_progress: OnProgress | None = None,
 ) -> ClusteringResult:
-    """Cluster images: the table `clusters` for tables or streams of `embeddings` and `image_quality`.
+    """Cluster images: the table `clusters`, computed from rows of `embeddings` and `image_quality`.
 
-    With embeddings of several models, those of the settings' model are clustered, or if there are none, those of the
-    model with most rows. Near-duplicates are those of whole pictures' hashes, and those within an account and
-    day. From streams, memory holds the embeddings, the images' ids and hashes, and one batch.
+    If there are embeddings of several models, those of the configured model are used, or if it has none, those of the
+    model with most rows. Near-duplicates are images with similar perceptual hashes, and the groups per account and day
+    in `image_quality`. With record batch readers, memory holds the embeddings, the image ids and hashes, and one batch.
     """
     from instagram_assets.vision.cluster import cluster_table, eps_sweep
     from instagram_assets.vision.embedding_matrix import read_vectors
@@ -190,9 +190,9 @@ def cluster(
 
 
 def cluster_lines(clusters: pa.Table, images: _Rows, settings: Settings, most: int = 6) -> list[tuple[str, list[Path]]]:
-    """The largest clusters, then the noise, each as a title and a sample of image files, for a contact sheet.
+    """The largest clusters, then the noise, each with a title and a sample of image files, for a contact sheet.
 
-    `images` is a table or stream of that name, with the columns image_id, path and status.
+    `images` are rows of the table `images`, with the columns image_id, path and status.
     """
     from instagram_assets.report.contact_sheets import evenly_spaced
     from instagram_assets.schemas.images import NOISE
@@ -225,24 +225,27 @@ def cluster_lines(clusters: pa.Table, images: _Rows, settings: Settings, most: i
 
 
 def find_captioner(settings: Settings) -> ModelSource:
-    """The captioning model that the settings name. Raises ModelError with what to do when it is not there."""
+    """The configured captioning model. Raises ModelError with a remedy if it is not on this machine."""
     models = settings.models
     return find_model(models.caption_model, models.caption_revision, settings.folder("models"))
 
 
 def find_embedder(settings: Settings) -> ModelSource:
-    """The embedding model that the settings name. Raises ModelError with what to do when it is not there."""
+    """The configured embedding model. Raises ModelError with a remedy if it is not on this machine."""
     models = settings.models
     return find_model(models.embedding_model, models.embedding_revision, settings.folder("models"))
 
 
 def find_caption_models(settings: Settings) -> tuple[ModelSource, ModelSource | None]:
-    """The captioning model, and with scoring the embedding model that chooses. Raises ModelError as the two do."""
+    """The configured captioning model, and the embedding model that scores captions (None without scoring).
+
+    Raises ModelError as `find_captioner` and `find_embedder` do.
+    """
     return find_captioner(settings), find_embedder(settings) if settings.captions.use_scoring else None
 
 
 def media_files(images: _Rows, settings: Settings) -> dict[str, Path]:
-    """Paths of the stored images, image_id → file; a file may be missing if retention deleted it."""
+    """Paths of the stored images, image_id → file; a file can be missing if retention deleted it."""
     stored = _stored(images)
     pairs = zip(*(c.to_pylist() for c in stored.columns), strict=True)
     return image_paths(settings.folder("media"), pairs)
@@ -269,7 +272,7 @@ def _stored(images: _Rows) -> pa.Table:
 
 
 def _hashes_of(image_ids: Sequence[str], quality: _Rows) -> tuple[list[str | None], list[_Pairs]]:
-    """The perceptual hash of each image, and the index pairs of those in one group of near-duplicates of a day."""
+    """The perceptual hash of each image, and index pairs of images in one `near_group` of `image_quality`."""
     indices = {image_id: index for index, image_id in enumerate(image_ids)}
     phashes: list[str | None] = [None] * len(image_ids)
     first: dict[str, int] = {}
@@ -288,7 +291,7 @@ def _hashes_of(image_ids: Sequence[str], quality: _Rows) -> tuple[list[str | Non
 
 
 def _embedder_label(settings: Settings) -> str | None:
-    """The label of the settings' embedding model; None when it is not on this machine."""
+    """The label of the configured embedding model; None if it is not on this machine."""
     try:
         return find_embedder(settings).label
     except ModelError:
@@ -296,7 +299,7 @@ def _embedder_label(settings: Settings) -> str | None:
 
 
 def _other_models(chosen: str, models: Mapping[str, int], settings: Settings) -> str:
-    """A warning about embeddings by other models than the chosen one; empty when there are none."""
+    """A warning about embeddings by models other than the chosen one; empty if there are none."""
     others = [f"{count:,} by {model or 'an unnamed model'}" for model, count in models.items() if model != chosen]
     if not others:
         return ""

@@ -1,4 +1,4 @@
-"""Image preprocessing (resize, centre crop, normalise) as by transformers' image processors, but faster."""
+"""Image preprocessing (resize, centre crop, normalise), equivalent to transformers' image processors but faster."""
 
 import json
 from dataclasses import dataclass
@@ -36,8 +36,8 @@ class Preprocessor:
     def of(cls, image_processor: Any, draft: bool = False) -> "Preprocessor":
         """The preprocessor for a transformers image processor, or for an object that has one as `image_processor`.
 
-        Falls back to the processor itself where the fast path would give other values. With `draft`, JPEGs are decoded
-        at a reduced size, at least twice the model's; pixels then differ by 0.1 of 255 on average.
+        Falls back to the processor itself if the fast path would give other values. With `draft`, JPEGs are decoded at
+        a reduced size, at least twice the model's input size; pixel values then differ by 0.1 of 255 on average.
         """
         processor = getattr(image_processor, "image_processor", image_processor)
         recipe = _Recipe.of(processor)
@@ -47,7 +47,7 @@ class Preprocessor:
         return cls(processor, recipe, size, _version(processor, size))
 
     def prepare(self, image: "Image") -> NDArray[Any]:
-        """Resize and crop one RGB image: uint8[height, width, 3], or whatever the processor itself returns.
+        """Resize and crop one RGB image: uint8[height, width, 3], or in the fallback the processor's output.
 
         Raises RecordError for an image of extreme aspect ratio.
         """
@@ -56,7 +56,7 @@ class Preprocessor:
         return self._recipe.prepare(image) if self._recipe else _processed(self._processor, image)
 
     def batch(self, prepared: list[NDArray[Any]]) -> "torch.Tensor":
-        """Prepared images as float32[n, 3, height, width]."""
+        """Normalise prepared images and stack them to a batch, float32[n, 3, height, width]."""
         import torch
 
         return torch.from_numpy(self._recipe.batch(prepared) if self._recipe else np.stack(prepared))
@@ -77,7 +77,7 @@ class _Recipe:
 
     @classmethod
     def of(cls, processor: Any) -> "_Recipe | None":
-        """The recipe of an image processor; None when it does anything but resize, centre crop and normalise."""
+        """The recipe of an image processor; None if it has steps other than resize, centre crop and normalise."""
         if not _is_plain(processor) or not processor.do_resize or getattr(processor, "do_pad", None):
             return None
         size, shortest = processor.size, processor.size.shortest_edge
@@ -94,7 +94,7 @@ class _Recipe:
         return cls(shortest, resized, height, width, int(processor.resample), levels)
 
     def prepare(self, image: "Image") -> NDArray[np.uint8]:
-        """uint8[height, width, 3]."""
+        """Resize and crop one RGB image: uint8[height, width, 3]."""
         from PIL.Image import Resampling
 
         height, width = self._resized(image)
@@ -121,7 +121,7 @@ class _Recipe:
 
 
 def _is_plain(processor: Any) -> bool:
-    """True when a processor overrides no step of transformers' Pillow backend."""
+    """Whether a processor overrides no step of transformers' Pillow backend."""
     from transformers.image_processing_backends import PilBackend
 
     if not isinstance(processor, PilBackend):

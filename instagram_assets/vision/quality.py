@@ -1,6 +1,7 @@
-"""The image quality filter: size, sharpness and perceptual hash of images, and which pass the thresholds.
+"""The image quality filter: measures size, sharpness and perceptual hash of images, and applies thresholds.
 
-Measurements are cached per image; thresholds are applied when they are read, so that changing one recomputes nothing.
+Measurements are cached per image. Thresholds are applied when the cache is read, so a changed threshold recomputes
+nothing.
 """
 
 import math
@@ -50,9 +51,9 @@ _AT_ONCE = 64
 
 
 class ImageMeasures(NamedTuple):
-    """Measurements of one image: upright width and height in pixels; the others as in `schemas.IMAGE_QUALITY`.
+    """Measurements of one image: width and height in pixels after EXIF rotation; others as in `IMAGE_QUALITY`.
 
-    `views` are the hashes of its crops, rotations and mirror image, of `view_hashes`.
+    `views` are the hashes of its crops, rotations and mirror image, by `view_hashes`.
     """
 
     width: int
@@ -66,9 +67,9 @@ class ImageMeasures(NamedTuple):
 def measure_image(image: "Image") -> ImageMeasures:
     """Measure one image, best opened by `open_grey`; other modes are converted to greyscale.
 
-    Sharpness is the variance of the Laplacian (Pech-Pacheco et al., ICPR 2000) as OpenCV computes it with its
-    smallest kernel: at the picture's own size, and with the short side reduced to 300 px by area averaging. The first
-    depends on the size: the same scene scores 79 at 1080 px and 282 at 320 px, the second 352 and 172.
+    Sharpness is the variance of the Laplacian (Pech-Pacheco et al., ICPR 2000) as OpenCV computes it with its smallest
+    kernel: at the original size, and with the short side reduced to 300 px by area averaging. The first depends on the
+    size: the same scene scores 79 at 1080 px and 282 at 320 px, the second 352 and 172.
     """
     grey = np.asarray(image if image.mode == "L" else image.convert("L"))
     small = _standard(grey)
@@ -87,8 +88,8 @@ def measure_all(
 ) -> pa.Table:
     """Measure images (image_id → file) in threads: one row of `QUALITY_MEASURES` per image; cached rows are reused.
 
-    A file that is missing or unreadable is a row with status `failed` and the reason; it is retried next time. What an
-    earlier version measured of it is used instead, with `views` null.
+    A missing or unreadable file gives a row with status `failed` and the reason, and is retried next time; if an
+    earlier version of the program measured it, these measurements are used instead, with `views` null.
     """
 
     def compute(missing: list[str]) -> Generator[pa.Table]:
@@ -118,7 +119,7 @@ def quality_table(
 ) -> pa.Table:
     """The table `image_quality`, one row for each row of `images` with status `ok`, in their order.
 
-    Near-duplicates are searched within one account and day, so that a partition does not depend on the others.
+    Near-duplicates are searched within one account and day, so that partitions are independent of each other.
     """
     rows: list[dict[str, Any]] = images.filter(arrow.equal(images["status"], "ok")).to_pylist()
     files = image_paths(media, ((row["image_id"], row["path"]) for row in rows))
@@ -135,13 +136,13 @@ def quality_table(
 
 
 def pass_or_reject(measures: pa.Table, settings: QualitySettings) -> tuple[pa.Array, pa.Array]:
-    """For each row of `QUALITY_MEASURES` whether it passes the filter, and the reason if not (else null)."""
+    """Whether each row of `QUALITY_MEASURES` passes the filter, and the reason if it does not (else null)."""
     reasons = [rejection_reason(row, settings) for row in measures.to_pylist()]
     return pa.array([reason is None for reason in reasons], pa.bool_()), pa.array(reasons, pa.string())
 
 
 def rejection_reason(row: Mapping[str, Any], settings: QualitySettings) -> str | None:
-    """Why an image with these measurements fails the quality filter, with the numbers; None when it passes."""
+    """The reason why an image with these measurements fails the quality filter, with the values; None if it passes."""
     if row["status"] != "ok":
         return row["reason"]
     reasons: list[str] = []
@@ -171,8 +172,8 @@ def perceptual_hash(grey: NDArray[np.uint8]) -> str | None:
     """Perceptual hash (pHash) of a greyscale image as 16 hexadecimal digits; robust to resizing and re-encoding.
 
     pHash as the library imagehash defines it (32 x 32 pixels, discrete cosine transform, the 8 x 8 lowest frequencies
-    against their median); ten lines here instead of that library, which brings PyWavelets and would start from
-    the full image. None for an image of one colour.
+    against their median); reimplemented in ten lines, since the library depends on PyWavelets and needs the full image.
+    None for an image of one colour.
     """
     import cv2
 
@@ -217,7 +218,7 @@ def _row(image_id: str, result: ImageMeasures | Failed) -> dict[str, Any]:
 
 
 def _with_earlier(rows: list[dict[str, Any]], store: FeatureStore) -> list[dict[str, Any]]:
-    """Rows of measurements, those of unreadable files replaced by what an earlier version measured of them."""
+    """Rows of measurements, in which rows of unreadable files are replaced by measurements of an earlier version."""
     failed = [row["image_id"] for row in rows if row["status"] != "ok"]
     if not failed:
         return rows

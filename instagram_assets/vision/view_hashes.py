@@ -1,7 +1,7 @@
-"""Near-duplicates that people make: hashes of the crops, rotations and mirror image of each picture, compared by pairs.
+"""Near-duplicates by editing: hashes of crops, rotations and the mirror image of each image, compared pairwise.
 
-A picture's whole and its mirror image are compared with the other's views. So a crop meets the same crop of the
-original, and a border, which is trimmed before anything is hashed, meets nothing.
+The whole image and its mirror image are compared with all views (crops, rotations, mirror image) of the other image, so
+a cropped copy matches the same crop among the original's views. Uniform borders are trimmed before hashing.
 """
 
 import math
@@ -60,11 +60,12 @@ def near_groups(
     bits: int,
     view_bits: int,
 ) -> list[str]:
-    """For each image, the smallest image_id of its group of near-duplicates; its own when it has none.
+    """For each image, the smallest image_id of its group of near-duplicates; its own if it has no near-duplicates.
 
-    Two images are near when their perceptual hashes differ in at most `bits` of 64 bits, or the whole of one, mirrored
-    or not, and a view of the other (of `view_hashes`) in at most `view_bits` of 256; 0 compares no views. Groups are
-    the connected components. Images without a hash are near no other.
+    Two images are near-duplicates if their perceptual hashes differ in at most `bits` of 64 bits, or if the hash of one
+    whole image (mirrored or not) and a view of the other (of `view_hashes`) differ in at most `view_bits` of 256 bits;
+    with `view_bits` 0, views are not compared. Groups are the connected components. Images without a hash have no
+    near-duplicates.
     """
     names = phash_groups(image_ids, phashes, bits)
     hashed = np.array([number for number, view in enumerate(views) if view], np.int64)
@@ -76,7 +77,10 @@ def near_groups(
 
 
 def near_views(words: NDArray[np.uint64], view_bits: int) -> Iterator[_Pairs]:
-    """Yield index pairs of near images, for their hashes as uint64[n, `VIEWS`, 4]; a pair may come several times."""
+    """Yield index pairs of images with similar views, given the view hashes `words`, uint64[n, `VIEWS`, 4].
+
+    A pair can be yielded several times.
+    """
     # Equal pictures in other files, of which there may be thousands, are compared once.
     different, first, inverse = np.unique(words.reshape(len(words), -1), axis=0, return_index=True, return_inverse=True)
     inverse = inverse.reshape(-1)
@@ -104,7 +108,7 @@ def trim_borders(grey: _Grey) -> _Grey:
 
 
 def _border(lines: _Grey) -> int:
-    """How many of the first lines are border; one more than is uniform, since scaling mixes it with the picture."""
+    """The number of border lines at the start of an image; one more than are uniform, since scaling blurs the edge."""
     few = lines[: len(lines) // 3].astype(np.int16)
     if not len(few):
         return 0
@@ -114,7 +118,7 @@ def _border(lines: _Grey) -> int:
 
 
 def _views(picture: _Grey) -> Iterator[_Grey]:
-    """Yield the picture, its mirror image, its central square, its crops and rotations."""
+    """Yield the views of an image: the image, its mirror image, its central square, crops and rotations."""
     import cv2
 
     height, width = picture.shape
@@ -132,7 +136,7 @@ def _views(picture: _Grey) -> Iterator[_Grey]:
 
 
 def _hash(view: _Grey) -> bytes:
-    """Which of the 16 x 16 lowest frequencies are above their median, those of 8 x 8 first."""
+    """The 256-bit hash of a view: whether each of the 16 x 16 lowest frequencies exceeds the median, 8 x 8 first."""
     import cv2
 
     pixels = cv2.resize(np.ascontiguousarray(view), (32, 32), interpolation=cv2.INTER_AREA)
