@@ -114,7 +114,11 @@ class Requester:
         return classification
 
     def _grant(self, subject: str, what: str) -> Grant:
-        """Grant the next request or say when to try again, by the identity's stop or breaker and the rate limits."""
+        """Decide whether the next request can be sent now; otherwise return when to retry.
+
+        Requests wait while the circuit breaker of the identity (login, token or anonymous client) is open, and for the
+        rate limits. Raises IdentityStoppedError if the identity is suspended until a person clears it.
+        """
         identity = self._site.identity
         correct_clock_skew(self._database, identity, self._clock)
         now, stands = self._clock.now(), identity_state(self._database, identity)

@@ -1,8 +1,8 @@
-"""The data subject of an erasure: the target that a user's text names, and all its identifiers in the lake.
+"""The target of an erasure request (an account or a hashtag), parsed from text, and its identifiers in the lake.
 
-The identifiers of an account are its numeric id and all names that the id had; its posts, no matter from which account
-they were collected; and the images and videos to which nobody else's rows refer. Posts of others that were collected
-under the account or hashtag are erased too. They get no tombstone, since other collections can include them.
+The identifiers of an account are its numeric id, its current and former names, its posts in any partition, and the
+images and videos that only its rows reference. Posts of other accounts in the target's own partitions are deleted too,
+but without a tombstone: they can be collected again for another account or hashtag.
 """
 
 import hashlib

@@ -129,7 +129,7 @@ class ScheduleSettings(SettingsSection):
 
 
 class CheckSettings(SettingsSection):
-    """The shares above which the asset checks warn."""
+    """Warning thresholds of the asset checks, as fractions of rows from 0 to 1."""
 
     max_quarantined_share: float = Field(
         default=0.05, ge=0, le=1, description="`quarantined` warns above this share of records in quarantine"

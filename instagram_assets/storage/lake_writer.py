@@ -69,7 +69,7 @@ def write_cells(root: UPath, name: str, accounts: Iterable[str], days: Days | No
 
 
 def replace_cells(root: UPath, name: str, accounts: Iterable[str], days: Days | None, obj: Any) -> Written:
-    """Like `write_cells`, for a lake that already has its layout file."""
+    """Replace rows as `write_cells` does, but without creating a lake: its layout file (`_layout.json`) must exist."""
     contract, wanted = contract_of(name), dict.fromkeys(accounts)
     written = Written({}, set())
     with parallel_map(root) as each:

@@ -35,6 +35,7 @@ return {index: window.controls.indexOf(one), html: one.outerHTML.slice(0, 120),
 def faults(browser: WebDriver, *rules: str) -> list[str]:
     """Serious and critical findings of axe-core on the page that is open, a line for each place; all rules if none."""
     browser.execute_script(AXE)
+    browser.set_script_timeout(180)  # a page of many elements takes axe half a minute beside other tests
     found: Any = browser.execute_async_script(RUN, rules)
     assert isinstance(found, list), found
     return [
