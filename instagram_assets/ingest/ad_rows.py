@@ -58,7 +58,7 @@ def _row(ad: Record, index: int, source: RecordSource) -> LandingRow:
 def _moment(value: object, source: RecordSource) -> datetime:
     """Parse the timestamp in a table cell: text with the year first, a spreadsheet's day number, or Unix time.
 
-    Without a time zone it is read in the configured one. Raises RecordError.
+    A timestamp without a time zone is read in the configured one. Raises RecordError for anything else.
     """
     if isinstance(value, str) and value.strip().isdecimal():
         value = int(value)
@@ -87,7 +87,7 @@ def _with_scheme(url: str) -> str:
 
 
 def _account(ad: Record, url: str, warnings: list[str]) -> str | None:
-    """Return the account of an ad: from the table's own column, else from its URL (instagram.com/NAME/p/CODE)."""
+    """Return the account of an ad: from the table's account column, else from the URL (instagram.com/NAME/p/CODE)."""
     if not field_values.is_missing(ad.get("account")):
         try:
             return field_values.parse_account_name(ad["account"], _NAMES["account"])

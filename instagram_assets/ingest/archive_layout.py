@@ -117,7 +117,7 @@ def owner_in_profile(content: bytes) -> str | None:
 
 
 def owner_beside(path: Path) -> str | None:
-    """Return the account of the data download that contains a file, from folder names or the owner's profile file."""
+    """Return the owner of the data download that contains a file, from folder names or `personal_information.json`."""
     for folder in (path, *path.parents)[: _LEVELS + 1]:
         if owner := owner_in_name(folder.name):
             return owner
@@ -136,7 +136,7 @@ def owner_beside(path: Path) -> str | None:
 def agreed_owner(said: str | None, own: str | None, file: str) -> str | None:
     """Return the owner of a data download: `own`, found in its files, or else `said`, given by the user.
 
-    Raises FileError, about `file`, if the two differ.
+    Raises FileError, with `file` as the file at fault, if the two differ.
     """
     if own and said and own != said:
         problem = f"this archive is of {own}, and --account says {said}"
@@ -156,7 +156,7 @@ def owner_unknown(file: str) -> FileError:
 
 
 def fix_mojibake(text: str) -> str:
-    """Repair text that was encoded as UTF-8 and decoded as Latin-1, as in all texts of an Instagram data download.
+    """Repair text that was encoded as UTF-8 and decoded as Latin-1, as are all strings in an Instagram data download.
 
     Any other text is returned unchanged.
     """

@@ -30,7 +30,7 @@ def archive_owner(path: Path) -> str | None:
 
 
 def store_zipped_pictures(path: Path, account: str, keep: StorePictures | None) -> str:
-    """Store the images in a ZIP with `keep`, and return a summary of the ZIP's contents for the log.
+    """Store a ZIP's images with the callback `keep`, and return a summary of the ZIP's contents for the log.
 
     `account` is the owner that the user states for the data download. Without `keep` no images are stored. Raises
     FileError when nothing in the ZIP can be read.
@@ -52,9 +52,9 @@ def store_zipped_pictures(path: Path, account: str, keep: StorePictures | None) 
 
 
 def store_unpacked_pictures(root: Path, account: str, keep: StorePictures) -> str:
-    """Store the images of an unpacked Instagram data download with `keep`, and return their number as text for the log.
+    """Store an unpacked data download's images with the callback `keep`, and return their number as text for the log.
 
-    Empty if the owner is unknown; `account` is the owner that the user states.
+    `account` is the owner that the user states. If the owner is unknown, nothing is stored and the text is empty.
     """
     owner = agreed_owner(account, owner_beside(root / "posts"), str(root))
     return stored_pictures_text(keep(_pictures_below(root, owner))) if owner else ""

@@ -1,7 +1,7 @@
 """Fast checks that a whole column is already clean, so that the per-value rules of `field_values.py` can be skipped.
 
 Checking a whole column at once is several times faster than applying a rule to each value. Each function takes the
-values and the set of their types, and may return False when in doubt.
+values and the set of their Python types (`kinds`), and may return False when in doubt.
 """
 
 import string
@@ -42,7 +42,7 @@ def are_flags(column: Sequence[Any], kinds: ValueTypes) -> bool:
 
 
 def are_texts(column: Sequence[Any], kinds: ValueTypes) -> bool:
-    """True if all values are texts in NFC without control characters and lone surrogates, or null."""
+    """True if all values are strings in Unicode form NFC without control characters and lone surrogates, or null."""
     if not kinds <= _TEXT:
         return False
     joined = "\n".join(filter(None, column))
@@ -69,7 +69,7 @@ def are_numeric_ids(column: Sequence[Any], kinds: ValueTypes) -> bool:
 
 
 def are_urls(column: Sequence[Any], kinds: ValueTypes) -> bool:
-    """True if all values are ASCII texts of at most URL_LIMIT characters and not empty, or null."""
+    """True if all values are non-empty ASCII strings of at most URL_LIMIT characters, or null."""
     if not kinds <= _TEXT or "" in column:
         return False
     are_texts = list(filter(None, column))

@@ -1,4 +1,4 @@
-"""Conversion of comments to rows of RAW_COMMENTS with pseudonyms; names of commenters are never stored."""
+"""Conversion of comments to rows of RAW_COMMENTS: commenters get pseudonyms, their names are never stored."""
 
 import re
 from collections.abc import Callable, Collection, Iterable
@@ -24,18 +24,18 @@ _POSTING, _MENTIONED = ("account", "owner"), ("mentions", "tagged", "coauthors")
 
 
 def posting_people(accounts: Iterable[str]) -> set[str]:
-    """Return the lower-case names of posting accounts that are masked in comments even without an @ before them."""
+    """Return those of `accounts`, in lower case, that are masked in comments even without an @ before them."""
     return {name.casefold() for name in accounts if is_standalone_name(name)}
 
 
 def people_in_posts(posts: pa.Table) -> set[str]:
-    """Return the lower-case names that rows of posts contain: accounts, owners, mentioned, tagged and co-authors."""
+    """Return, in lower case, the account names to mask that posts contain: owners, mentioned, tagged, co-authors."""
     found = posting_people(name for column in _POSTING for name in _names(posts[column]))
     return found | _distinctive(name for column in _MENTIONED for name in _names(compute.list_flatten(posts[column])))
 
 
 def people_around_comment(part: Part) -> set[str]:
-    """Return the lower-case names to mask for one comment: its author, its mentions, and the account of its post."""
+    """Return, in lower case, the account names to mask in a comment: its author, mentions, and its post's account."""
     writer, text = username(part.record), COMMENT.value("text", part.record)
     found = {writer} if writer else set[str]()
     if isinstance(text, str):
@@ -44,7 +44,7 @@ def people_around_comment(part: Part) -> set[str]:
 
 
 def mask_people(comments: pa.Table, people: Collection[str], pseudonym_of: Callable[[str], str]) -> pa.Table:
-    """Return rows of comments with the names `people` in their texts replaced by pseudonyms."""
+    """Return comment rows in whose texts the account names `people` are replaced by pseudonyms."""
     texts = [None if text is None else mask_names(text, pseudonym_of, people) for text in comments["text"].to_pylist()]
     place = comments.schema.get_field_index("text")
     return comments.set_column(place, comments.schema.field(place), pa.array(texts, pa.string()))
@@ -73,7 +73,7 @@ _NUMBER = re.compile(r"[0-9]+(?:_[0-9]+)*")
 def to_comment_row(part: Part, index: int, source: RecordSource, pseudonym_of: Callable[[str], str]) -> LandingRow:
     """Convert one comment to a row of RAW_COMMENTS. Raises RecordError, without any of the comment's text, if invalid.
 
-    `pseudonym_of` returns the pseudonym of a name; `index` is the record's position in the file.
+    `pseudonym_of` returns the pseudonym of an account name; `index` is the record's position in the file.
     """
     record = part.record
     warnings: list[str] = []
@@ -122,7 +122,7 @@ def _asked(record: Record, column: str, rule: Callable[[object, str], Any]) -> A
 
 
 def _or_unknown(record: Record, column: str, rule: Callable[[object, str], Any], warnings: list[str]) -> Any:
-    """Parse one column's value like `_asked`; null with a warning when it is invalid."""
+    """Parse one column's value by `rule`; an invalid value becomes null with a warning."""
     try:
         return _asked(record, column, rule)
     except RecordError as error:
@@ -154,7 +154,7 @@ def _written(value: object, name: str, warnings: list[str]) -> str:
 
 
 def _cut(text: str, warnings: list[str]) -> str:
-    """Truncate a comment to Instagram's length limit, after masking, which would miss a truncated name or number."""
+    """Truncate a comment to Instagram's length limit. Mask it first: masking would miss a truncated name."""
     if len(text) <= TEXT_LIMIT:
         return text
     warnings.append(f"text: longer than {TEXT_LIMIT:,} characters, cut")
@@ -162,7 +162,7 @@ def _cut(text: str, warnings: list[str]) -> str:
 
 
 def _post(record: Record, warnings: list[str]) -> tuple[str | None, str | None]:
-    """Return id and shortcode of the comment's post; either is computed from the other, as both encode one number."""
+    """Return id and shortcode of the comment's post; a missing one is computed from the other."""
     code: str | None = COMMENT.value("shortcode", record)
     if known := record.get(POST_ID):
         return known, code

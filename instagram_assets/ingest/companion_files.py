@@ -29,7 +29,7 @@ _PLACE = re.compile(r"_[0-9]{1,3}\Z")
 
 
 def companion_stem(name: str) -> str:
-    """Return the common prefix of the file names of a post's images, from the name or path of the post's file."""
+    """Return the prefix that a post's image files share, from the name or path of the post's metadata file."""
     for ending in _ENDINGS:
         name = name[: -len(ending)] if name.lower().endswith(ending) else name
     return name
@@ -73,7 +73,7 @@ _LARGEST = 16 << 20
 
 
 def post_beside(path: Path, source: RecordSource, limits: IngestSettings) -> PostKey | None:
-    """Return id, shortcode and account of the post whose `…_comments.json` a file is; None if it is another file."""
+    """Return id, shortcode and account of the post that a `…_comments.json` file belongs to; None for other files."""
     stem = companion_stem(path.name)
     if not stem.endswith(_BEHIND):
         return None
@@ -84,7 +84,7 @@ def post_beside(path: Path, source: RecordSource, limits: IngestSettings) -> Pos
 def _post_in(path: Path, source: RecordSource, limits: IngestSettings) -> PostKey | None:
     """Return the only post in a file; None if the file has no or several posts, or cannot be read.
 
-    An unreadable file is reported when that file itself is landed.
+    No error is raised here: an unreadable file is reported when that file itself is read into the landing zone.
     """
     try:
         about = os.lstat(path)

@@ -1,6 +1,6 @@
 """Reader for the `jobs.json` of an earlier dashboard of image searches, to import its job history once.
 
-It is a list of jobs, an object of them by their ids, or `{"jobs": …}` with either. A job has `id`, `query`,
+The file is a list of jobs, an object of jobs by id, or `{"jobs": …}` with either. A job has `id`, `query`,
 `request_limit`, `out_dir`, `status`, `count`, `error`, `log`, `started_at` and `finished_at`.
 """
 
@@ -34,7 +34,7 @@ _REMEDY = "Name the jobs.json of the dashboard, such as dashboard/data/jobs.json
 
 @dataclass(frozen=True)
 class DashboardJob:
-    """A job of the earlier dashboard; `status` is done, failed or cancelled, timestamps are aware, None if unknown."""
+    """A job of the earlier dashboard; `status` is done, failed or cancelled; aware timestamps, None if unknown."""
 
     id: str
     query: str
@@ -49,7 +49,7 @@ class DashboardJob:
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """Return all free texts of the job: what users entered, and its error and log output."""
+        """Return all free-text fields of the job: what users entered, and its error and log output."""
         return self.id, self.query, self.out_dir, self.error, self.log
 
 
@@ -163,7 +163,7 @@ def _count(said: Mapping[str, Any], field: str) -> int | None:
 
 
 def _time(said: Mapping[str, Any], field: str, zone: tzinfo) -> datetime | None:
-    """Parse a timestamp: ISO 8601, or seconds or milliseconds since 1970."""
+    """Parse a timestamp (ISO 8601, or seconds or milliseconds since 1970); without a zone it is in `zone`."""
     value = said.get(field)
     if value is None or value == "":
         return None

@@ -1,7 +1,7 @@
 """Schema drift of landed files: missing, new and retyped fields, for each file and format.
 
 A file is compared with the files of the same format and kind that were first seen before it. Tables are compared only
-with tables, since in CSV and workbooks an empty field is absent and most values are texts. A field that feeds one of
+with tables, since in CSV and workbooks an empty field is absent and most values are strings. A field that feeds one of
 our columns is reported as missing for every file until one has it again, or has another field for that column.
 """
 
@@ -30,9 +30,10 @@ _PACKED = (".gz", ".xz")
 
 
 class FieldChange(NamedTuple):
-    """A schema change: a file's format and kind (`post`, `reel`, `profile`, `ad`), the field, its types before and now.
+    """A schema change of one field in a file of one format and kind (`post`, `reel`, `profile`, `ad`).
 
-    `column` is our column that the field is mapped to; empty for none. Types are JSON Schema's, separated by `|`.
+    `column` is our column that the field is mapped to; empty for none. `before` and `now` are the field's types before
+    and in this file, as JSON Schema types separated by `|`.
     """
 
     file: str
@@ -102,7 +103,7 @@ class _Earlier:
                 yield _Found("retyped", name, before, now)
 
     def _is_expected(self, name: str, records: int, columns: Mapping[str, str]) -> bool:
-        """True if a file without this field is a schema change; rare unmapped fields may be absent by chance."""
+        """True if the field's absence from a file is a schema change; rare unmapped fields may be absent by chance."""
         if self.always[name] == self.files:
             return name in columns or self.records >= MIN_RECORDS
         return records >= MIN_RECORDS and self.always[name] >= SHARE_OF_FILES * self.files

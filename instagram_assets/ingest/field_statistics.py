@@ -20,7 +20,7 @@ _TYPES = {bool: "boolean", int: "number", float: "number", str: "string", list: 
 
 @dataclass
 class FieldStatistics:
-    """Fields of a set of records: the names that every record has, and the JSON types of each."""
+    """Fields of a set of records: the field names that every record has (`always`), and each field's JSON types."""
 
     always: set[str] | None = None
     types: dict[str, set[str]] = field(default_factory=dict[str, set[str]])

@@ -49,7 +49,7 @@ def is_missing(value: object) -> bool:
 def parse_count(value: object, field: str, warnings: list[str]) -> int | None:
     """Parse a count, 0 to 2^63 - 1; null when unknown.
 
-    3.0 and the text "1234" are valid; 3.7, true, -1, "1,234" and "1.2k" raise RecordError. NaN, infinity and numbers
+    3.0 and the string "1234" are valid; 3.7, true, -1, "1,234" and "1.2k" raise RecordError. NaN, infinity and numbers
     above the maximum become null with a warning.
     """
     if value is None or (type(value) is int and 0 <= value <= _LARGEST):
@@ -72,7 +72,7 @@ def parse_count(value: object, field: str, warnings: list[str]) -> int | None:
 
 
 def _hint(value: object) -> str:
-    """Return advice for a text that only people read as a number, such as "1,234" and "1.2k", and for a formula."""
+    """Return advice for a string that only people read as a number ("1,234", "1.2k"), and for a spreadsheet formula."""
     if isinstance(value, str) and value.startswith("="):
         return FORMULA
     return _DIGITS_ALONE if isinstance(value, str) and any(map(str.isdecimal, value)) else ""
@@ -86,7 +86,7 @@ def parse_likes(value: object, field: str, warnings: list[str]) -> int | None:
 
 
 def parse_choice(value: object, field: str, options: Mapping[object, str]) -> str:
-    """Map one of a few allowed words or numbers to our name for it in `options`. Raises RecordError for others."""
+    """Map one of a few allowed words or numbers to our name for it in `options`. Raises RecordError for any other."""
     if is_missing(value):
         raise RecordError(field, MISSING)
     if not isinstance(value, str | int) or isinstance(value, bool) or value not in options:
@@ -127,7 +127,7 @@ def parse_flag(value: object, field: str, warnings: list[str]) -> bool | None:
 
 
 def parse_text(value: object, field: str, warnings: list[str]) -> str | None:
-    """Clean a text for storage: NFC, Windows line ends and control characters removed, lone surrogates replaced."""
+    """Clean a text for storage: in NFC, without control characters and Windows line ends, lone surrogates replaced."""
     if is_missing(value):
         return None
     if not isinstance(value, str):
@@ -141,7 +141,7 @@ def parse_text(value: object, field: str, warnings: list[str]) -> str | None:
 
 
 def parse_label(value: object, field: str, warnings: list[str]) -> str | None:
-    """Parse a purely descriptive text; a value of another type becomes null with a warning."""
+    """Parse a purely descriptive text, such as a place's name; a value that is no text becomes null with a warning."""
     try:
         return parse_text(value, field, warnings)
     except RecordError as error:
@@ -152,7 +152,7 @@ def parse_label(value: object, field: str, warnings: list[str]) -> str | None:
 def parse_identifier(value: object, field: str) -> str:
     """Parse an id, verbatim: leading zeros and underscores are kept. 44.0 becomes 44: pandas turns ids into floats.
 
-    Surrounding blanks and the prefixes by which spreadsheets keep it as text (`'44`, `="44"`) are removed. Raises
+    Surrounding blanks and the prefixes by which spreadsheets keep an id as text (`'44`, `="44"`) are removed. Raises
     RecordError for an invalid or missing id.
     """
     if value == "" or is_missing(value):
@@ -184,7 +184,7 @@ def parse_account_name(value: object, field: str) -> str:
 
 
 def strip_at_sign(value: str) -> str:
-    """Return a name without a leading @ and surrounding blanks."""
+    """Return an account name without a leading @ and surrounding blanks."""
     return value.strip(_BLANKS).removeprefix("@").removeprefix("\uff20")
 
 
@@ -232,7 +232,7 @@ def parse_mentions(caption: str | None, listed: object, field: str, warnings: li
 
 
 def parse_usernames(value: object, field: str, warnings: list[str]) -> list[str]:
-    """Return only the account names from a list of accounts: their images and full names must not be stored."""
+    """Return the usernames from a list of account objects, whose other fields (image, full name) must not be stored."""
     if not value:
         return []
     people: list[object] = list(value) if isinstance(value, list) else []  # pyright: ignore[reportUnknownArgumentType]
@@ -242,7 +242,7 @@ def parse_usernames(value: object, field: str, warnings: list[str]) -> list[str]
 
 
 def limit_list(found: Iterable[str], field: str, warnings: list[str]) -> list[str]:
-    """Return the distinct values in order, at most LIST_LIMIT; longer lists are truncated with a warning."""
+    """Return the list `found` without duplicates, in order; beyond LIST_LIMIT it is truncated with a warning."""
     if isinstance(found, list) and len(found) <= LIST_LIMIT:
         return list(dict.fromkeys(found))
     kept = list(islice(dict.fromkeys(islice(found, 100 * LIST_LIMIT)), LIST_LIMIT + 1))
@@ -252,7 +252,7 @@ def limit_list(found: Iterable[str], field: str, warnings: list[str]) -> list[st
 
 
 def extra_as_json(unknown: Mapping[str, object], warnings: list[str]) -> str | None:
-    """Return fields that have no column as JSON text; None if there are none.
+    """Return a record's fields that have no column (`unknown`) as JSON text; None if there are none.
 
     Numbers that JSON cannot represent (NaN, infinity) become null with a warning.
     """

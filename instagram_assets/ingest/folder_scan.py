@@ -38,7 +38,8 @@ class FolderContents:
     """Contents of a folder, at any depth: files that may be exports, sorted by path, and everything else.
 
     `passed` counts the other files by kind, `.jpg` or `link`; `unread` are errors of subfolders that cannot be listed;
-    `archives` are the Instagram data downloads in it, `is_html` is True if one of them is HTML instead of JSON.
+    `archives` are the root folders of Instagram data downloads in it, `is_html` is True if one of them is HTML instead
+    of JSON.
     """
 
     exports: list[Path] = field(default_factory=list[Path])
@@ -129,12 +130,12 @@ def is_named_as_export(name: str) -> bool:
 
 
 def is_named_as_table(name: str) -> bool:
-    """True for extensions of text tables (`.csv`, `.tsv`), also with `.gz` or `.xz`, which need not be exports."""
+    """True for extensions of text tables (`.csv`, `.tsv`), also with `.gz` or `.xz`; such files need not be exports."""
     return _unpacked(name).endswith(_TABLES)
 
 
 def is_export_head(name: str, head: bytes) -> bool:
-    """True if the first bytes of a file are a table of known records or, for a name without extension, JSON."""
+    """True if a file's first bytes are a table in a known format or, for a file name without extension, JSON."""
     if not is_named_as_table(name):
         return head.startswith(_PACKED_MAGIC) or head.removeprefix(codecs.BOM_UTF8).lstrip()[:1] in (b"{", b"[")
     try:
@@ -204,7 +205,7 @@ def folder_identity(folder: Path) -> Identity:
 
 
 def name_in_folder(folder: Path, file: Path) -> str:
-    """Return the name under which the tables list a file of a folder: its path from the folder's own name on."""
+    """Return the file name that tables show for a file in a folder: its path, beginning with the folder's own name."""
     return file.relative_to(folder.parent).as_posix()
 
 
@@ -249,9 +250,10 @@ def path_identity(path: Path) -> Identity | None:
 
 
 def move_out(path: Path, target: Path, before: Identity | None, error: str = "") -> None:
-    """Move an inbox file or folder to `target`, numbered if the name is taken; `error` is written to a file beside it.
+    """Move an inbox file or folder to the folder `target`, numbered if its name is taken there.
 
-    Raises BusyFileError when it no longer has the identity `before`, StorageError or OSError when it cannot be moved.
+    `error` is the text of a sidecar file `….error.txt`; without it none is written. Raises BusyFileError when it no
+    longer has the identity `before`, StorageError or OSError when it cannot be moved.
     """
     make_folder(target)
     with folder_lock(target):  # two processes could choose the same name at once

@@ -62,7 +62,7 @@ def hashtags_in(caption: str) -> list[str]:
 
 
 def mentions_in(caption: str) -> list[str]:
-    """Return the names after an @ in a caption, in order; they are only possible account names."""
+    """Return the words after an @ in a caption, in order; they need not be valid account names."""
     if "@" not in caption:
         return []
     if _may_hold_address(caption):
@@ -73,8 +73,8 @@ def mentions_in(caption: str) -> list[str]:
 def merge_listed(found: list[str], listed: Iterable[str], caption: str, rule: FindTags, sign: str) -> list[str]:
     """Return the tags `found` in a caption, plus the collector's `listed` tags that are missing there.
 
-    They are only added if the collector's list is longer. `rule` finds the tags in a text, `sign` is `#` or `@`. Listed
-    values are parsed by the same rule, since collectors leave punctuation on them; a value that occurs in the caption
+    Listed tags are only added if that list is longer. `rule` finds the tags in a text, `sign` is `#` or `@`. Listed
+    tags are parsed by the same rule, since collectors leave punctuation on them; one that occurs in the caption
     after its sign is skipped, since the rule did not accept it there.
     """
     written, known = caption.casefold(), {value.casefold() for value in found}

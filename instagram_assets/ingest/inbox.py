@@ -46,7 +46,7 @@ def waiting_entries(inbox: Path) -> list[Path]:
 
 
 def entry_fingerprint(path: Path) -> str:
-    """Return a SHA-256 of a file's size, mtime, first and last MiB, to detect changes without reading all of it.
+    """Return a SHA-256 over size, mtime, first and last MiB of a file, to detect changes without reading all of it.
 
     For a folder it is a hash of the names, sizes and mtimes of all files in it.
     """
@@ -118,7 +118,9 @@ def is_already_landed(path: Path, lake: UPath, settings: Settings) -> bool:
 
 
 def rename_without_forgotten(path: Path, forgotten: Forgotten) -> Path:
-    """Remove names erased on request from an inbox file's name; returns its new path, or the old one if that fails."""
+    """Rename an inbox file if its name contains account names erased on request.
+
+    Returns the new path, or the old one if renaming fails."""
     to = renamed(path, forgotten)
     if to == path:
         return path

@@ -78,12 +78,12 @@ def land_file(
     Files are identified by the SHA-256 of their bytes. A known file is only parsed again if its rows are damaged or
     come from an older parser version. A file becomes visible only when all of it is written. `observed_at` (aware) is
     when its records were read from Instagram; it overrides the records' own times. `account` is the owner of records
-    that do not name one. Either also takes effect if it is given anew for a landed file. A file past retention is not
-    read again, unless `observed_at` puts its records within it. `name` is the file's name in the tables, by default its
-    own; `is_swept` skips the removal of temporary files of dead processes, which lists every landed file. Records about
-    `forgotten` subjects (erased on request), by default those in the tombstones, are left out. Raises FileError when
-    the file cannot be used, BusyFileError when a retry may succeed, StorageError when the lake cannot be written or the
-    tombstones cannot be read; then nothing is stored.
+    that do not name one. Either also takes effect if it is given for a file that has landed already. A file past
+    retention is not read again, unless `observed_at` puts its records within it. `name` is the file's name in the
+    tables, by default its own; `is_swept` skips the removal of temporary files of dead processes, which lists every
+    landed file. Records about `forgotten` subjects (erased on request), by default those in the tombstones, are left
+    out. Raises FileError when the file cannot be used, BusyFileError when a retry may succeed, StorageError when the
+    lake cannot be written or the tombstones cannot be read; then nothing is stored.
     """
     before = identity(check_regular(path))
     forgotten = load_tombstones(settings.folder("privacy")) if forgotten is None else forgotten
@@ -155,7 +155,7 @@ def _stands(lake: UPath, file: LandedFile) -> bool:
 
 
 def _says_else(earlier: LandedFile, observed_at: datetime | None, account: str, settings: Settings) -> bool:
-    """True if the user gives an observation time, owner or comment setting that differs from when the file landed."""
+    """True if observation time, owner or comment setting now differ from those with which the file landed."""
     if lacks_wanted_comments(earlier, settings):
         return True
     is_archive = ARCHIVE in earlier.format
@@ -163,12 +163,12 @@ def _says_else(earlier: LandedFile, observed_at: datetime | None, account: str, 
 
 
 def lacks_wanted_comments(file: LandedFile, settings: Settings) -> bool:
-    """True for a file that landed while comments were dropped, if the settings now store comments."""
+    """True if a file landed while comments were dropped, and the settings now say to store comments."""
     return settings.ingest.keep_comments and file.comments is None
 
 
 def _keeping_comments(source: RecordSource, path: Path, lake: UPath, settings: Settings) -> RecordSource:
-    """Return the source with what storing comments requires: pseudonyms, the lookup of the post, and names to mask."""
+    """Return the source with what storing comments requires: pseudonyms, post lookup, and account names to mask."""
     key = load_key(settings.folder("privacy"), "pseudonyms")
     find_post = partial(post_beside, path, source, settings.ingest)
     people = posting_people(values_in(lake, "posts"))
@@ -190,7 +190,7 @@ def _read(
     *,
     is_news: bool,
 ) -> LandedFile:
-    """Write a file's rows and its manifest; with `is_news`, its (account, day) partitions are marked as pending.
+    """Write a file's rows and its manifest; with `is_news`, mark its (account, day) partitions as pending.
 
     `before` is the file's identity when it was hashed. Raises BusyFileError if the file has changed since then.
     """
@@ -223,7 +223,7 @@ def _source(
     settings: Settings,
     observed_at: datetime | None,
 ) -> RecordSource:
-    """Return the source of the file's records; what the user stated when the file landed before still applies."""
+    """Return the source of the file's records; owner and time that the user stated at an earlier landing are kept."""
     modified_at = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=now[-1] // 1_000)
     if earlier is None:
         file = os.fsencode(name).decode("utf-8", "replace")
@@ -238,14 +238,14 @@ def _source(
 def _stated_before(earlier: LandedFile) -> datetime | None:
     """Return the observation time that the user stated, from a manifest of a version that did not store it separately.
 
-    Such manifests do not distinguish it from a time in the file's name.
+    Such manifests do not distinguish a stated time from one in the file's name.
     """
     told = earlier.parser_version < _TELLS_STATED and earlier.observed_at != earlier.first_seen
     return earlier.observed_at if told and not _DATE.search(earlier.file) else None
 
 
 def _account_before(earlier: LandedFile, path: Path) -> str | None:
-    """Return the account that the user stated when the file landed; None if the data download names its owner."""
+    """Return the owner that the user stated when the file landed; None if the data download itself names its owner."""
     return earlier.stated_account if earlier.stated_account and not archive_owner(path) else None
 
 
@@ -258,7 +258,7 @@ def _sha256_unchanged(path: Path) -> str:
 
 
 def spool_folder(lake: UPath) -> Path:
-    """Return the folder for temporary Parquet files: in a local lake the landing zone, so that a rename publishes them.
+    """Return the folder for temporary Parquet files; in a local lake it is in the landing zone, so a rename publishes.
 
     The caller locks the folder while it uses it.
     """

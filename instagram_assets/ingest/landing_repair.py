@@ -29,7 +29,7 @@ _NUMBER = re.compile(r"-\d+$")
 
 @dataclass
 class RepairReport:
-    """Files that were read again, files still stored by an older parser version, and errors of files beyond repair."""
+    """Files read `again`, files still stored by an `older` parser version, errors of files beyond repair (`lost`)."""
 
     again: list[LandedFile] = field(default_factory=list[LandedFile])
     older: list[LandedFile] = field(default_factory=list[LandedFile])
@@ -95,7 +95,7 @@ def _needs(lake: UPath) -> Iterator[_Need]:
 
 
 def _fits(file: LandedFile, table: str, sizes: dict[str, int]) -> bool:
-    """True if a table's file has the size that the manifest records; False if the manifest records none."""
+    """True if the Parquet file of `table` has the size that the manifest records; False if it records none."""
     return sizes.get(f"{file.name}.parquet", -1) == file.sizes.get(table)
 
 

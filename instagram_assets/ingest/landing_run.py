@@ -69,8 +69,8 @@ class LandingReport:
     """The result of landing a number of files.
 
     Every file is in one of the lists: `landed`; `known`, which had landed before; `rejected` as bad; `left` in place,
-    with the reason; or `gone`, which no longer exists. `folders` has one log line for each folder or note about a file,
-    `mended` is what was repaired in the landing zone.
+    with the reason; or `gone`, which no longer exists. `folders` has the log lines: one for each folder, and notes
+    about single files. `mended` is what was repaired in the landing zone.
     """
 
     landed: list[LandedFile] = field(default_factory=list[LandedFile])
@@ -89,7 +89,7 @@ class LandingReport:
 
 @dataclass(frozen=True)
 class LandingEntry:
-    """A file to land, or a folder with its possible exports; if `inside` the inbox, it is moved to `done/` afterwards.
+    """A file to land, or a folder with its possible exports. If it is `inside` the inbox, it is moved to `done/` later.
 
     `before` has the identity of each file when the folder was listed.
     """
@@ -191,7 +191,7 @@ class LandingRun:
             self._put_aside(path, before)
 
     def close(self, entry: LandingEntry, before: LandingCounts) -> None:
-        """Add a summary of an entry's folder to the report; move an inbox folder to `done/` when no file in it is left.
+        """Add a folder's summary to the report; move an inbox folder to `done/` if none of its files was left in place.
 
         `before` are the counts before the folder's files were landed.
         """
@@ -222,7 +222,7 @@ class LandingRun:
         self._put_aside(entry.path, identity)
 
     def _keep_beside(self, folder: Path, read: Sequence[tuple[Path, LandedFile]]) -> str:
-        """Store the images beside the files of posts, and return their number as text; empty for none."""
+        """Store the images next to the metadata files of posts, and return their number as text; empty for none."""
         if self.keep is None:
             return ""
         try:
@@ -251,7 +251,7 @@ class LandingRun:
     def _cleaned(self, path: Path, before: Identity | None) -> tuple[Path, Identity | None] | None:
         """Remove data erased on request from an inbox file or folder, and return its new path and identity.
 
-        None if nothing is left of it. Raises BusyFileError when it no longer has the identity `before`.
+        None if nothing is left of the file. Raises BusyFileError when it no longer has the identity `before`.
         """
         if not self.forgotten:
             return path, before
@@ -272,7 +272,7 @@ class LandingRun:
         return self._without_names(_left(path, error))
 
     def _without_names(self, error: FileError) -> FileError:
-        """Return the error with erased names removed from it, since it is shown, logged, and stored beside the file."""
+        """Return the error without account names that were erased on request, since it is shown, logged and stored."""
         if not self.forgotten:
             return error
         scrub = self.forgotten.scrub

@@ -48,7 +48,7 @@ _REPEATED = (
 
 @dataclass
 class _Findings:
-    """Statistics collected while reading a file."""
+    """Statistics collected while reading a file, for its manifest."""
 
     records: int = 0
     candidates: int = 0
@@ -62,7 +62,7 @@ class _Findings:
 
 
 class RowWriter:
-    """Parquet writer that buffers tables to row groups of at least ROW_GROUP rows; creates no file without rows."""
+    """Parquet writer that buffers tables into row groups of at least ROW_GROUP rows; no file without rows."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         self._path = path
@@ -142,7 +142,7 @@ def spool_rows(
 
 
 def _without_later_names(path: Path, source: RecordSource) -> None:
-    """Rewrite the temporary file of comments, to mask names that were found only later in the source file."""
+    """Rewrite the temporary comments file to mask account names that only occurred later in the source file."""
     import pyarrow.parquet as pq
 
     assert source.pseudonym_of is not None
@@ -160,7 +160,7 @@ def _without_later_names(path: Path, source: RecordSource) -> None:
 
 @contextmanager
 def _rare_collection() -> Generator[None]:
-    """Run the garbage collector less often: it scans all parsed JSON, which has no reference cycles."""
+    """Run Python's garbage collector less often inside the block: parsed JSON is slow to scan and has no cycles."""
     before = gc.get_threshold()
     gc.set_threshold(200_000, *before[1:])
     try:
@@ -219,7 +219,7 @@ def _write_batch(batch: Batch, source: RecordSource, writers: Mapping[str, RowWr
 
 
 def _not_past(rows: pa.Table, source: RecordSource) -> pa.Table:
-    """Return the rows without those past retention, which were removed after the file was read before."""
+    """Return the rows without those past retention, so that reading a file again does not bring them back."""
     if source.past_before is None or not rows.num_rows:
         return rows
     before = pa.scalar(source.past_before, rows.schema.field("observed_at").type)
@@ -227,7 +227,7 @@ def _not_past(rows: pa.Table, source: RecordSource) -> pa.Table:
 
 
 def _located(problem: Problem, places: Mapping[int, str]) -> Problem:
-    """Return the problem with the table row in its message, if the file is a table.
+    """Return the problem; if the file is a table, with the row's location added to the message.
 
     Errors that the collector reported are returned unchanged.
     """

@@ -90,7 +90,7 @@ class LandedFile:
 
     @property
     def taken(self) -> int:
-        """Return the number of rows in all tables except quarantine."""
+        """Return the number of the file's rows in all tables except quarantine."""
         return sum(self.rows(table) for table in LANDING_TABLES if table != "quarantine")
 
     def with_rows(self, counts: Mapping[str, int]) -> "LandedFile":
@@ -182,7 +182,7 @@ def rewritten_path(lake: UPath, sha256: str) -> UPath:
 
 
 def note_rewritten(lake: UPath, sha256: str, original: str) -> None:
-    """Record that the file with hash `sha256` is the landed file `original` after erasure: neither lands again."""
+    """Record that hash `sha256` is the landed file with hash `original` after erasure; neither lands again."""
     if sha256 != original:
         path = rewritten_path(lake, sha256)
         write_atomic(path, lambda stream: stream.write(original.encode()), sweep_folder=False)
@@ -202,7 +202,7 @@ def original_hash(lake: UPath, sha256: str) -> str:
 
 
 def manifest_versions(lake: UPath) -> dict[str, list[str]]:
-    """Return the names of all manifests of each landed file, by its SHA-256, newest last."""
+    """Return the names of all manifests of each landed file, by its SHA-256, newest parser version last."""
     found: dict[str, list[tuple[int, str]]] = {}
     for name in _names(lake / "landing" / "files", ".json"):
         sha256, _, version = name.removesuffix(".json").rpartition("-")
@@ -222,7 +222,7 @@ def first_seen_at(lake: UPath, sha256: str) -> datetime:
 
 
 def mark_pending(lake: UPath, name: str, seen: datetime) -> None:
-    """Record that a landed file's (account, day) partitions are not materialized yet, and when it was first seen."""
+    """Record that a landed file, first read at `seen`, has (account, day) partitions that are not materialized yet."""
     noted = seen.isoformat().encode()
     write_atomic(pending_path(lake, name), lambda stream: stream.write(noted), sweep_folder=False)
 

@@ -1,4 +1,4 @@
-"""Merging of observations: one row for each post, with its owner's profile nearest in time."""
+"""Merging of observations: one row for each post, with the observation of its owner's profile nearest in time."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ MediaItem = dict[str, Any]
 
 
 def are_partial_albums(posts: pa.Table) -> "Booleans":
-    """Mask of albums (`type` sidecar) that lack images: only one is there, or an earlier position is missing."""
+    """Mask of albums (`type` sidecar) that lack images: they have only one, or a gap in the positions."""
     albums = as_booleans(compute.fill_null(compute.equal(posts["type"], "sidecar"), False))
     if not albums.any():
         return albums
@@ -57,7 +57,7 @@ def merged_media(media: Any, order: "Integers", starts: "Integers", first: "Inte
 
 
 def _together(views: Sequence[list[MediaItem]]) -> list[MediaItem]:
-    """Combine several media lists of one post: each position is taken from the first list that has it."""
+    """Combine several media lists (`views`) of one post: each position is taken from the first list that has it."""
     found: dict[int, list[MediaItem]] = {}
     for view in views:
         shown: dict[int, list[MediaItem]] = {}
@@ -124,7 +124,7 @@ def merge_posts(
 
 
 def nearest_profiles(posts: pa.Table, profiles: pa.Table) -> "Integers":
-    """Return for each post the row index of its owner's profile nearest in time; -1 without one.
+    """Return for each post the row index of its owner's profile observed nearest in time; -1 without one.
 
     Of two equally near profiles, the later one. The owner is found by `owner_id`, else by name. `posts` needs owner,
     owner_id and observed_at; `profiles` needs profile_id, account and observed_at, sorted so that equal times always
@@ -138,7 +138,7 @@ def nearest_profiles(posts: pa.Table, profiles: pa.Table) -> "Integers":
 
 
 def _first_with_pictures(media: Any, order: "Integers", starts: "Integers") -> "Integers":
-    """Return for each group (offsets `starts` in `order`) the index of its first row with media, else of its first."""
+    """Return for each group (offsets `starts` in `order`) the index of its first row with media, else its first row."""
     has = as_booleans(compute.fill_null(compute.greater(compute.list_value_length(media), 0), False))[order]
     places = np.where(has, np.arange(len(order)), len(order))
     found = np.minimum.reduceat(places, starts)

@@ -68,7 +68,7 @@ _OF_COMMENTS = (comment_detection.FORMAT, comments.PAGES)
 
 @dataclass
 class NormalizedRecords:
-    """Result of normalizing a batch of records: rows for each landing table, problems, and the fields that were seen.
+    """Result of normalizing a batch of records: rows for each landing table, problems, and statistics.
 
     `candidates` counts the parts of records that should have become a row, `formats` the records of each format.
     `unknown` holds names of fields without a column, `fields` the field statistics of each format and kind, such as
@@ -103,8 +103,8 @@ class NormalizedRecords:
 def quarantined_content(problem: Problem) -> str:
     """Return what quarantine stores of a bad record, as JSON text; empty if it stores nothing.
 
-    A record of a known format, or a part of one, is stored without other people's texts and images; of any other object
-    only the keys. Non-objects and text that is not JSON are not stored, since they may be a comment.
+    A record of a known format, or a part of one, is stored without other people's texts and images. Of any other object
+    only the keys are stored. Non-objects and text that is not JSON are not stored, since they may be a comment.
     """
     if not isinstance(problem.content, dict):
         return ""
@@ -197,7 +197,7 @@ def _comments(found: Sequence[tuple[int, Part]], source: RecordSource, result: N
 
 
 def _meet(found: Sequence[tuple[int, Part]], result: NormalizedRecords, source: RecordSource) -> None:
-    """Add the names of owners, commenters and mentioned accounts to `source.people`, which comment texts mask."""
+    """Add owners, commenters and mentioned accounts to `source.people`, the account names masked in comments."""
     posts = [result.tables[kind] for kind in ("posts", "reels")]
     source.people.update(*(people_in_posts(table) for table in posts))
     for _, part in found:

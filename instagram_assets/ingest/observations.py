@@ -1,4 +1,4 @@
-"""Reads tables from the landing zone: landed files, bad records, and observations; finds the partitions they affect."""
+"""Reads landed files, bad records and observations from the landing zone; finds the partitions that files affect."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -49,7 +49,7 @@ def landed_files(lake: UPath, first_day: date, last_day: date, parser_version: i
 
 
 def quarantine_table(lake: UPath) -> pa.Table:
-    """Return the table of all bad records (contract QUARANTINE), sorted by file, hash, index and field."""
+    """Return the table of all bad records (contract QUARANTINE), sorted by file, its hash, record index and field."""
     landed = manifests(lake)
     table: Any = _rows(lake, landed, "quarantine")
     # Older parser versions stored other people's comments.
@@ -65,9 +65,9 @@ def read_posts(
 ) -> pa.Table:
     """Read the observations of some accounts' posts or reels, first to last day included (contract POSTS_RAW).
 
-    Duplicates of an observation (the same post and time, from two sources) become one row; if they differ, it has the
-    larger counts and a warning, and an album the images of both. The same record in two files is also one observation
-    if neither file says when it was read. Sorted by account, day, post_id, observed_at.
+    Duplicates of an observation (the same post and time, from two sources) become one row. If they differ, that row has
+    the larger counts and a warning, and an album has the images of both. The same record in two files is also one
+    observation if neither file says when it was read. Sorted by account, day, post_id, observed_at.
     """
     first, last = first_day.isoformat(), last_day.isoformat()
     wanted = set(accounts)
@@ -217,7 +217,7 @@ def _without_second_forms(rows: pa.Table, files: Sequence[LandedFile], key: Sequ
 
 
 def _several(keys: pa.Table) -> "Booleans":
-    """Mask of rows whose key occurs more than once."""
+    """Mask of rows whose key (the values in all columns of `keys`) occurs more than once."""
     numbered: Any = keys.append_column("place", pa.array(range(keys.num_rows), pa.int64()))
     groups: Any = numbered.group_by(keys.column_names).aggregate([("place", "list")])
     found = np.zeros(keys.num_rows, np.bool_)

@@ -84,7 +84,7 @@ _WIDTH = 12
 class RestoredIds(NamedTuple):
     """Result of comparing ids with their shortcodes.
 
-    `others` has the corrected id by row index, `untold` the indices of rows whose id cannot be verified.
+    `others` has the corrected ids by row index, `untold` the indices of rows whose id cannot be verified.
     """
 
     others: dict[int, str]
@@ -106,9 +106,9 @@ def restore_ids(ids: Sequence[str | None], codes: Sequence[str | None]) -> Resto
 
 
 def normalized_id(value: str) -> str:
-    """Return a post's id as plain digits: without "_" and the owner's id after it.
+    """Return a post's id as plain digits: without "_" and the owner's id after it, and without ".0" or "e+18".
 
-    A large number loses its ".0" or "e+18". Any other text is returned unchanged.
+    Any other text is returned unchanged.
     """
     if value.isdecimal():
         return value
@@ -150,7 +150,7 @@ def _kept_of(digits: str) -> int:
 
 
 def _large(text: str) -> Decimal | None:
-    """Parse a number with a fraction or an exponent, as written by programs that treat ids as numbers."""
+    """Parse a number with a fraction or an exponent, as in ids written by programs that treat them as numbers."""
     number = Decimal(text.replace(",", ".")) if _FRACTION.fullmatch(text) else None
     return number if number is not None and number >= MIN_ROUNDED else None
 
@@ -163,7 +163,7 @@ def _is_rounded(number: object, exact: str) -> bool:
 
 
 def _lost_capitals(code: str, found: str | None) -> bool:
-    """True if a code differs from the id's own code only in case, as in databases with case-insensitive text."""
+    """True if `code` differs from the shortcode of the id `found` only in case, as in case-insensitive databases."""
     if found is None or not found.isdecimal() or len(found) > 20:
         return False
     own = shortcode_of(int(found))

@@ -115,8 +115,8 @@ class _Rows:
     ) -> list[Any]:
         """Return one column, each value parsed by `rule`; null in rows with an error.
 
-        A column that `is_clean` accepts is returned unchanged. `by_value` columns have few distinct texts, so the rule
-        is applied once to each text.
+        A column that `is_clean` accepts is returned unchanged. With `by_value`, for columns with few distinct strings,
+        the rule is applied only once to each distinct string.
         """
         column = self._received(name)
         kinds = set(map(type, column))
@@ -154,7 +154,7 @@ class _Rows:
         return ids
 
     def accounts(self, owners: Sequence[str | None]) -> list[str | None]:
-        """Return the collected account of each post: from its context, else from the request's URL, else its owner."""
+        """Return each post's account: the one collected, from its context or the request's URL, else its owner."""
         requested = self._received("account")
         found = [
             part.account or account_from_url(address) or owner
@@ -168,7 +168,7 @@ class _Rows:
     def likes(self) -> tuple[list[int | None], list[bool]]:
         """Return two columns: the number of likes (null if hidden), and whether they are hidden.
 
-        Likes are hidden if they are given as -1, or if Instagram flags them as hidden.
+        Likes are hidden if the record has -1 for them, or if Instagram flags them as hidden.
         """
         likes = self.column("likes", field_values.parse_likes, clean_columns.are_counts)
         flags = self._received("likes_hidden")
@@ -292,7 +292,7 @@ class _Rows:
             return None
 
     def _answers(self, name: str, column: set[str], rule: FieldRule) -> dict[str, Any]:
-        """Return the parsed form of each distinct value of a column.
+        """Return the parsed value for each distinct value in `column`.
 
         Empty if any value causes a warning or an error, which must be added row by row.
         """

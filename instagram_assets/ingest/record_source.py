@@ -1,4 +1,4 @@
-"""Source of a record: its file, and the account and observation time that the user, the record or the file gives."""
+"""Source of a record: its file, with the rules for a record's account and observation time."""
 
 import errno
 import re
@@ -83,8 +83,8 @@ class RecordSource:
     Instagram data download from `path`: both are for records without an owner. `keep_extra` is True if fields without a
     column are stored. Records about `forgotten` subjects (erased on request) are left out. `pseudonym_of` returns a
     person's pseudonym, and is None if comments are dropped; `find_post` finds the post that a file of comments belongs
-    to. Observations before `past_before` are past retention. `people` are lower-case names that are masked in comment
-    texts: the lake's accounts, and names found in the file so far.
+    to. Observations before `past_before` are past retention. `people` are lower-case account names that are masked in
+    comment texts: the lake's accounts, and those found in the file so far.
     """
 
     file: str
@@ -127,7 +127,7 @@ class RecordSource:
 
     @property
     def observed_at(self) -> datetime:
-        """Return the observation time of records that contain neither that nor a publication time."""
+        """Return the observation time for records that contain neither an observation time nor a publication time."""
         return self.stated_at or self._guesses[0]
 
     def observed(self, taken_at: datetime | None, said: datetime | None = None) -> datetime:

@@ -1,4 +1,4 @@
-"""Keeps rows of `posts` whose raw observations are past retention when their (account, day) partition is recomputed."""
+"""Keeps rows of `posts` whose raw observations retention has removed, when their partition is recomputed."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -28,8 +28,8 @@ class RetainedRows(NamedTuple):
 def retained_rows(earlier: pa.Table, observed: pa.Table, before: datetime) -> RetainedRows:
     """Return the `earlier` rows of POSTS that were computed from observations removed by retention since then.
 
-    These are posts last observed before `before`, and posts that have fewer observations left than they were computed
-    from. `observed` has the observations that are left (POSTS_RAW).
+    These are rows of posts last observed before `before`, and of posts with fewer observations left than the row was
+    computed from. `observed` has the observations that are left (POSTS_RAW).
     """
     left = _counted(earlier, observed)
     is_gone = _microseconds(earlier) < _number(before)
@@ -43,7 +43,7 @@ def retained_as_observations(known: RetainedRows) -> pa.Table:
 
 
 def with_retained_counts(posts: pa.Table, known: RetainedRows, observed: pa.Table) -> Any:
-    """Return the column `observations` of merged posts, with removed observations counted: never less than before.
+    """Return the column `observations` (their number) of merged posts, in which removed observations still count.
 
     `posts` are the merged posts, `known` the retained rows, `observed` the observations that are left (POSTS_RAW).
     """
@@ -60,7 +60,7 @@ def with_retained_counts(posts: pa.Table, known: RetainedRows, observed: pa.Tabl
 
 
 def with_retained_profiles(posts: pa.Table, known: RetainedRows, facts: tuple[str, ...]) -> pa.Table:
-    """Return merged posts with the profile columns `facts` of retained rows where the profile itself was removed.
+    """Return merged posts; where retention removed the profile, the columns `facts` are taken from the retained row.
 
     A remaining profile that was observed nearer in time to the post is preferred.
     """
@@ -82,7 +82,7 @@ def with_retained_profiles(posts: pa.Table, known: RetainedRows, facts: tuple[st
 
 
 def _distance(moments: Any, when: Any) -> "Integers":
-    """Return the microseconds between two columns of timestamps; the maximum where the first is null."""
+    """Return the microseconds between two columns of timestamps; the largest integer where the first is null."""
     apart = np.abs(as_integers(compute.fill_null(moments.cast(pa.int64()), 0)) - as_integers(when.cast(pa.int64())))
     return np.where(moments.is_null().to_numpy(), np.iinfo(np.int64).max, apart)
 

@@ -21,7 +21,7 @@ KeyHashes = npt.NDArray[np.int64]
 
 @dataclass
 class RowCounts:
-    """Numbers of rows, of rows with warnings, of duplicate observations, and of posts by day; and the accounts."""
+    """Numbers of rows, of rows with warnings, of duplicate observations (`doubled`), of posts by day; and accounts."""
 
     rows: int = 0
     warned: int = 0

@@ -57,7 +57,7 @@ ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFE
 
 @dataclass
 class ZipContents:
-    """Contents of a ZIP: members with records, a data download's images by their paths in it, and other members.
+    """Contents of a ZIP: members with records, a data download's images by their path inside it, and other members.
 
     `passed` counts the members that are not read by kind, `beside` the images that a collector wrote beside its posts'
     files, which are not extracted. `root` is the path prefix of an Instagram data download, None for any other ZIP;
@@ -97,11 +97,11 @@ def is_zip(path: Path) -> bool:
 def read_zip_batches(
     path: Path, limits: IngestSettings, folder: Path, passed: Passed = lambda _: None
 ) -> Iterator[Batch]:
-    """Yield a file's records in batches, as `read_batches` does; of a ZIP the records of all exports in it.
+    """Yield the records of a file in batches; of a ZIP, those of all exports in it, numbered consecutively.
 
-    They are numbered consecutively. Members are extracted one after the other into a temporary file in `folder`. A
-    member that cannot be used becomes a BadRecord at its position, and the others are read; raises FileError if all
-    fail. `passed` is called with sheets that are not read.
+    Members are extracted one after the other into a temporary file in `folder`. A
+    member that cannot be used becomes a BadRecord at its position, and the others are read. Raises FileError if all
+    fail. `passed` is called with each workbook sheet that is not read.
     """
     if not is_zip(path):
         yield from read_batches(path, limits, passed)
@@ -246,7 +246,7 @@ def _archive_root(names: list[str], path: Path) -> str | None:
 
 
 def _is_of(root: str, folders: set[str]) -> bool:
-    """True for a part of a data download that has only images, which is recognised by its name."""
+    """True for a part of a data download that has only a `media` folder; `root` must be a data download's name."""
     return owner_in_name(root.rstrip("/").rpartition("/")[2]) is not None and bool(folders) and folders <= {"media"}
 
 
@@ -292,7 +292,7 @@ def _unpacked(path: Path, packed: zipfile.ZipFile, member: zipfile.ZipInfo, fold
 
 
 def _whole(file: Path, limits: IngestSettings, name: str, passed: Passed) -> Iterator[Batch]:
-    """Yield a member's records like `read_batches`, but raise errors about the whole member before the first batch."""
+    """Yield a member's records in batches; errors about the whole member are raised before the first batch."""
     batches = read_batches(file, limits, lambda told: passed(f"{told} in {name}"))
     first = list(islice(batches, 2))
     if len(first) < 2:

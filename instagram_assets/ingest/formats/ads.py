@@ -60,7 +60,7 @@ def is_number(name: str) -> bool:
 
 
 def is_table(names: Iterable[str]) -> bool:
-    """True if these are the column names of a table of ads: with a URL, a date and a count."""
+    """True if these column names include a URL, a date and a count, as in a table of ads."""
     found = {column_of(name) for name in names}
     return {"url", "taken_at"} <= found and not found.isdisjoint(_COUNTS)
 
@@ -82,7 +82,7 @@ def parse(record: Record, source: RecordSource) -> tuple[Part, ...]:
 
 
 def with_location(ad: Record, problem: str) -> str:
-    """Return a problem of a row as text, after its row number if that is known."""
+    """Return the message `problem` about a row, preceded by the row number if that is known."""
     return f"{ad[ROW_NUMBER]}: {problem}" if ROW_NUMBER in ad else problem
 
 
@@ -100,7 +100,7 @@ def with_our_names(record: Record) -> Record:
 
 
 def fields_of(ad: Record) -> Record:
-    """Return a record from `with_our_names` under the spreadsheet's column names in their usual spelling."""
+    """Return an ad with our column names mapped back to the spreadsheet's (in their usual spelling), for messages."""
     return {AD.fields.get(name, (name,))[0]: value for name, value in ad.items() if name != ROW_NUMBER}
 
 

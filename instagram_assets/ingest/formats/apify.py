@@ -60,7 +60,7 @@ def is_scant_post(record: Record) -> bool:
 
 
 def is_overview(record: Record) -> bool:
-    """True for a post of an export with few fields and no ids, such as the view "Overview"."""
+    """True for a post with few fields and no id, as exported by Apify's view "Overview"."""
     keys = record.keys()
     if "timestamp" not in keys or "id" in keys or keys.isdisjoint(_OF_OVERVIEWS):
         return False
@@ -119,7 +119,7 @@ def _picture(record: Record) -> Picture:
 
 
 def _leaves(record: Record) -> Iterator[Record]:
-    """Yield the items of an album (sidecar) in order; items of nested albums take the position of their parent."""
+    """Yield the items of an album (sidecar) in order; a nested album is replaced by its items."""
     for child in records_in(record.get("childPosts")):
         if records_in(child.get("childPosts")):
             yield from _leaves(child)

@@ -1,4 +1,4 @@
-"""Format of the Instagram app's API: posts and profiles. The site, when logged in, and its collectors use it, too."""
+"""Format of the Instagram app's API: posts and profiles. Also used by the site when logged in, and its collectors."""
 
 from instagram_assets.ingest.formats.field_mapping import (
     PRIVATE,
@@ -76,7 +76,7 @@ def picture(item: Record) -> Picture:
 
 
 def _largest(versions: object) -> Record:
-    """Return the version with the most pixels; the first one on a tie."""
+    """Return the image or video version with the most pixels; the first one on a tie."""
     return max(records_in(versions), key=_pixels, default={})
 
 

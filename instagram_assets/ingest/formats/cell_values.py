@@ -30,7 +30,7 @@ _LONGEST_LITERAL = 1_000_000
 
 
 def is_known(record: Record) -> bool:
-    """True for a row that is a record of a known format; an error message or a status alone does not identify one."""
+    """True for a row that is a record of a known format; a row with only an error message or a status is not."""
     name, _ = format_of(record)
     if name == "apify_errors":
         return "errorDescription" in record
@@ -45,10 +45,10 @@ def is_own(names: list[str]) -> bool:
 
 
 def converter(key: str, is_item: bool) -> Callable[[object], object]:
-    """Return the function that converts a cell to the JSON value of field `key`; `is_item`: to one item of its list.
+    """Return the function that converts a cell to the JSON value of field `key`, or (`is_item`) to an item of its list.
 
-    Cells are texts, or in a workbook also numbers, booleans and timestamps. A cell that cannot be converted is returned
-    unchanged: the parsers of records report the problem.
+    Cells are strings, or in a workbook also numbers, booleans and timestamps. A cell that cannot be converted is
+    returned unchanged: the parsers of records report the problem.
     """
     kind = _kinds().get(key) or ("number" if ads.is_number(key) else "text")
     return _RULES["text" if is_item and kind == "list" else kind]
@@ -77,7 +77,7 @@ def _kind_of(column: str, type_: Any) -> ValueKind:
 
 
 def _text(cell: object) -> object:
-    """Convert a cell back to text, since spreadsheets turn some texts into numbers, timestamps or booleans."""
+    """Convert a cell back to a string, since spreadsheets turn some strings into numbers, timestamps or booleans."""
     if isinstance(cell, bool):
         return str(cell).upper()
     if isinstance(cell, float) and cell.is_integer():

@@ -28,9 +28,9 @@ def is_line(record: Record) -> bool:
 
 
 def parse(record: Record, source: RecordSource) -> Iterator[Part]:
-    """Yield the posts and profiles in a line, assigned to the account or hashtag that was requested.
+    """Yield the posts and profiles in a line, assigned to the account or hashtag that the collector requested.
 
-    Raises RecordError for a line without any, or of another version.
+    Raises RecordError for a line without posts and profiles, or of another version of the format.
     """
     if record["collected"] != _VERSION:
         raise RecordError("collected", f"is version {record['collected']}; a newer instagram_assets reads it")

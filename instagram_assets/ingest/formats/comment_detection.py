@@ -47,15 +47,15 @@ def is_comment(record: Record) -> bool:
 
 
 def is_comment_inside(record: Record) -> bool:
-    """True if an object nested in another record is a comment: there a user name next to a text is enough."""
+    """True if an object nested in a record is a comment: a user name and a text are enough signs there."""
     return "commentUrl" in record or _is_comment(record, _SIGNS | _WRITER)
 
 
 def public(value: object, *, nested: bool = False, own: bool = False) -> Any:
     """Return a JSON value without comments, likers, and profile images of other people.
 
-    With `nested`, the value itself may be a comment; with `own` it contains texts of the post's author, and nothing in
-    it is treated as a comment.
+    With `nested`, the value itself may be a comment. With `own`, it is the post author's own text, and nothing in it is
+    treated as a comment.
     """
     if isinstance(value, list):
         return [public(item, nested=True, own=own) for item in value]  # pyright: ignore[reportUnknownVariableType]
@@ -73,7 +73,7 @@ def public(value: object, *, nested: bool = False, own: bool = False) -> Any:
 
 
 def outline(record: Record) -> Record:
-    """Return a record with each value replaced by its type, since an unknown record may be about anybody."""
+    """Return a record with each value replaced by its JSON type: values of unknown records may be personal data."""
     return {key: f"({json_type_name(value)})" for key, value in record.items()}
 
 

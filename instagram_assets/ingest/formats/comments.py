@@ -125,7 +125,7 @@ COMMENT = CommentMapping(
 
 
 class Around(NamedTuple):
-    """Context of a comment: the post that it is below, the collected account, and the observation time."""
+    """Context of a comment: its post, the account that was collected, and the observation time."""
 
     post_id: str | None = None
     shortcode: str | None = None
@@ -147,7 +147,7 @@ def holds_any(record: Record) -> bool:
 
 
 def parts_in(record: Record, path: str = "", around: Around = Around()) -> Iterator[Part]:  # noqa: B008
-    """Yield all comments in a record that is not a post, including the record itself; nested posts are not searched."""
+    """Yield all comments in a record that is not a post; it may be a comment itself. Nested posts are not searched."""
     if is_comment(record):
         yield from _with_replies(record, path, around, None, aside=False)
     elif record.keys().isdisjoint(_OF_POSTS):

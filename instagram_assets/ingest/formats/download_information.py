@@ -81,7 +81,7 @@ def _uri(medium: Record) -> str:
 
 
 def _post_id(post: Record) -> str:
-    """Return the post's id: `archive-` and the media id in its first file name, else a hash of timestamp and names.
+    """Return the post's id: `archive-` and the media id in its first file name, else a hash of time and file names.
 
     A post without files is hashed by timestamp and caption.
     """
@@ -99,7 +99,7 @@ def _taken_at(post: Record) -> object:
 
 
 def _caption(post: Record) -> object:
-    """Return the caption: the first non-empty title of the post and its first media item; empty or None without one."""
+    """Return the caption: the title of the post, else of its first media item; empty or None if both have none."""
     said = [
         title for holder in (post, *records_in(post.get("media"))[:1]) if (title := holder.get("title")) is not None
     ]

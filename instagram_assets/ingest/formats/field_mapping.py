@@ -63,7 +63,7 @@ class FieldMapping:
         return self.column(name, [record])[0]
 
     def name(self, column: str, record: Record) -> str:
-        """Return the path in the record from which a column's value is taken, for messages."""
+        """Return the path in the record from which `column` is filled, for messages."""
         paths = self.fields.get(column, (column,))
         return next((path for path in paths if value_at(record, path) is not None), paths[0])
 
@@ -82,9 +82,9 @@ class PostMapping(FieldMapping):
     """Field mapping for a post, with its types, its media items in order, and the test for a reel.
 
     `media_fields` are the paths of the image, the video, and the items of an album; `cover` is the image to use when
-    the album's items are missing. `bare` is the advice for posts without media, in formats where type and media are
-    optional; empty where they are required. If a post has a separate record for each media item, `join` merges them
-    into one.
+    the album's items are missing. `bare` is the advice that a post without media gets as a warning, in formats where
+    type and media are optional; empty where they are required. If a post has a separate record for each media item,
+    `join` merges them into one.
     """
 
     types: Mapping[object, str] = field(default_factory=dict[object, str])

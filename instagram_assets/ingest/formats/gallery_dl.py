@@ -53,7 +53,7 @@ def _type(file: Record) -> str:
 
 
 def _pictures(file: Record) -> list[Picture]:
-    """Return the media items at their positions; positions whose items are in other records are empty."""
+    """Return a post's media items by position; positions whose items are in other records stay empty."""
     found: dict[int, Picture] = {}
     for one in file.get(_FILES) or [file]:
         picture = Picture(one.get("display_url"), one.get("video_url"), one.get("width"), one.get("height"))
@@ -62,7 +62,7 @@ def _pictures(file: Record) -> list[Picture]:
 
 
 def _free(position: int, taken: Container[int]) -> int:
-    """Return the position, or the next one that is not `taken`, since old versions do not number files."""
+    """Return `position`, or the next one that is not `taken`: old versions of gallery-dl do not number files."""
     return next(index for index in count(position) if index not in taken)
 
 

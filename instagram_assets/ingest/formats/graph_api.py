@@ -35,7 +35,7 @@ def is_media(record: Record) -> bool:
 
 
 def is_user(record: Record) -> bool:
-    """True for a profile: the user's own, or the result of a business discovery."""
+    """True for a profile: that of the logged-in user, or the result of a business discovery."""
     keys = record.keys()
     return "username" in keys and not keys.isdisjoint(_OF_USERS) and "pk" not in keys and "follower_count" not in keys
 
@@ -54,7 +54,7 @@ def owned(record: Record, account: str | None) -> Record:
 
 
 def parse(record: Record, source: RecordSource) -> tuple[Part, ...]:
-    """Return the single post that a record is. Raises RecordError if it has no owner."""
+    """Return the record as a single post. Raises RecordError if it has no owner."""
     if first_value(record, _OWNER) is None:
         raise RecordError("username", "was not asked for, and answers of hashtags never have it: whose post is it?")
     return (Part(POST, record),)
@@ -140,7 +140,7 @@ OF_HASHTAG = replace(POST)
 
 
 def _product(name: object) -> object:
-    """Return the product type in Instagram's internal terms, in which reels are `clips`."""
+    """Convert the API's product type to Instagram's internal term: `clips` for reels."""
     return {"REELS": "clips", "FEED": "feed"}.get(name, name) if isinstance(name, str) else name
 
 

@@ -22,7 +22,7 @@ _OF_USERS = frozenset(("edge_followed_by", "edge_follow", "biography"))
 
 
 def is_node(record: Record) -> bool:
-    """True for a post's node, with or without its wrapper object, also if a collector has reduced it to its caption."""
+    """True for a post's node, with or without its wrapper object, even if a collector kept only its caption."""
     keys = record.keys()
     return "edge_media_to_caption" in keys or ("shortcode" in keys and not keys.isdisjoint(_OF_NODES))
 

@@ -76,7 +76,7 @@ def format_name(mapping: FieldMapping) -> str:
 
 @cache
 def columns_of(name: str, kind: str) -> dict[str, str]:
-    """Return our column for each field of a format and kind of record, by the field's top-level name."""
+    """Return our column for each source field of format `name` and a kind of record, by the field's top-level name."""
     found: dict[str, str] = {}
     for mapped in mapping_table():
         if mapped.format == name and mapped.kind == kind:

@@ -1,7 +1,7 @@
 """Format of our own merged dataset: JSON (`merged_dataset_*_with_images.json`, `…_with_captions.json`) or CSV.
 
-`datasets/merged_records.py` and `datasets/csv.py` document its keys. Each post also contains its owner's profile
-nearest in time.
+`datasets/merged_records.py` and `datasets/csv.py` document its keys. Each post also contains its owner's profile, as
+observed nearest in time to the post.
 """
 
 from collections.abc import Iterator

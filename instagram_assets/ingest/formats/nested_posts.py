@@ -1,7 +1,7 @@
 """Finds posts and profiles anywhere in a JSON value, recognised by their fields and not by their path.
 
-Thus any wrapper is supported: pages of timelines, hashtags and locations, `_sharedData`, `sections`, connections with
-`edges`, saved responses of any collector.
+Thus any enclosing JSON structure is supported: pages of timelines, hashtags and locations, `_sharedData`, `sections`,
+connections with `edges`, saved responses of any collector.
 """
 
 from collections.abc import Callable, Iterator
@@ -74,9 +74,9 @@ def parts_in(
 ) -> Iterator[Part]:
     """Yield all posts and profiles in a JSON value, in order, each with its path.
 
-    `account` and `observed` are the defaults for parts that do not name them. Objects nested in a post belong to it, so
-    its owner and its children are not yielded separately. Posts nested in a profile are assigned to its account.
-    Duplicates of a post have the same `twin`.
+    `account` and `observed` (the observation time) are the defaults for posts and profiles without their own. Objects
+    nested in a post belong to it, so its owner and its children are not yielded separately. Posts nested in a profile
+    are assigned to its account. Duplicates of a post have the same `twin`.
     """
     return _walk(value, path, _Around(account, observed), source)
 

@@ -1,6 +1,6 @@
 """Registry of the known formats: for each its name, the test for a record of it, and its parser.
 
-Error responses in place of posts and profiles (from web_profile_info, the site, and the Graph API) are formats, too.
+Error responses in place of posts and profiles (from web_profile_info, the site, and the Graph API) count as formats.
 """
 
 from collections.abc import Callable, Iterable

@@ -28,7 +28,7 @@ def is_line(record: Record) -> bool:
 
 
 def parse(record: Record, source: RecordSource) -> Iterator[Part]:
-    """Yield the post or the comments in a line, with its collection time.
+    """Yield the post or the comments in a line, with the line's collection time.
 
     Raises RecordError for lines of other sites, for stories, and for comments if comments are dropped.
     """

@@ -1,7 +1,7 @@
 """Fast parsing of many JSON records at a time, with the same results as parsing them one by one.
 
 msgspec finds where each value of an array ends, and parses it, several times faster than the standard library. It is
-strict where exports are not (NaN, lone surrogates, control characters in texts): values that it rejects or that are
+strict where exports are not (NaN, lone surrogates, control characters in strings): values that it rejects or that are
 nested too deeply are parsed by `json_values`, which alone decides how to handle them.
 """
 
@@ -25,10 +25,10 @@ UNREAD: Any = object()
 
 
 def split_values(text: bytes) -> tuple[list[bytes], int]:
-    """Split the text of an array, after its bracket or a comma, into the texts of its first values.
+    """Split part of a JSON array, from after its bracket or a comma on, into the JSON texts of its first values.
 
-    Returns them with the offset at which the last one ends. A few values at the end of the text, complete or not, are
-    left out; the list is empty when the text is not a sequence of objects in strict JSON.
+    Returns these texts and the offset at which the last one ends. A few values at the end of the text, complete or not,
+    are left out; the list is empty when the text is not a sequence of objects in strict JSON.
     """
     for end in _ends(text):
         try:

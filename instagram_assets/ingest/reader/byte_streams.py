@@ -77,7 +77,7 @@ def utf8_chunks(path: Path, limits: IngestSettings) -> Iterator[bytes]:
 
 
 def file_chunks(path: Path) -> Iterator[bytes]:
-    """Yield the bytes of a regular file, about 2 MiB at a time. Raises FileError if it is none or changes meanwhile."""
+    """Yield the bytes of a regular file, about 2 MiB at a time. Raises FileError for any other, or if it changes."""
     check_regular(path)
     try:
         with open(path, "rb") as stream:
@@ -116,7 +116,7 @@ def identity(status: os.stat_result) -> Identity:
 
 
 def changed(path: Path) -> FileError:
-    """Return the error for a file that is still being written."""
+    """Return the error for a file that changed while it was read, probably because it is still being written."""
     return BusyFileError(str(path), "the file changed while it was read", "Wait until it is complete, then run again")
 
 

@@ -44,13 +44,13 @@ def table_in(head: bytes) -> Header | None:
 
 
 def unread_separator(head: bytes) -> str:
-    """Return the unsupported separator with which a file would be a table of known records; else empty."""
+    """Return the unsupported separator with which a file would be a table in a known format; empty if there is none."""
     guesses = _guesses(head, UNREAD_SEPARATORS)
     return next((header.separator for header, rows in guesses if is_known_table(header.names, rows)), "")
 
 
 def unknown_columns(head: bytes) -> str:
-    """Return the first column names of a table with unknown columns; empty if the text does not look like a table."""
+    """Return a table's first column names as text, for the error message about unknown columns; empty for no table."""
     for header, rows in _guesses(head):
         width = len(header.names)
         named = all(name.strip() and len(name) <= _NAME_SHOWN for name in header.names)
@@ -87,7 +87,7 @@ def check_names(names: Sequence[str], path: Path, where: str) -> None:
 
 
 def decoder_of(names: Sequence[str]) -> Callable[[Sequence[object], str], Record]:
-    """Return the function that makes a record of a row's cells and location: flat for our own CSV, else nested."""
+    """Return the function that makes a record from a row's cells and location: flat for our own CSV, else nested."""
     record_of = Unflattener(names, cell_values.converter).record
     if not cell_values.is_own(list(names)):
         if ads.is_table(names):
@@ -208,7 +208,7 @@ class _Rows:
 
 
 def _guesses(head: bytes, separators: str = SEPARATORS) -> Iterator[tuple[Header, list[list[str]]]]:
-    """Yield the header that each separator gives for the start of a file, with sample rows, the most columns first."""
+    """Yield a possible header and sample rows for each separator, the one with the most columns first."""
     text = head.decode("utf-8", "surrogateescape").lstrip("\ufeff \t\r\n")
     if _HINT.match(text.partition("\n")[0]):
         text = text.partition("\n")[2]
@@ -251,7 +251,7 @@ def _bad(line: int, problem: str, text: str) -> BadRecord:
 
 
 def _own_records(lines: _Rows, path: Path) -> Iterator[Item]:
-    """Yield the records of our own CSV, whose reader has already converted the values."""
+    """Yield the records of our own dataset CSV, with values already converted by that format's reader."""
     from instagram_assets.datasets.csv import read_csv_rows
 
     lines.begin()

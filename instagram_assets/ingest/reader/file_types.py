@@ -66,7 +66,7 @@ def refuse_data(head: bytes, path: Path) -> None:
 
 
 def data_kind(head: bytes) -> FileType | None:
-    """Return the type of a binary file; None if its first bytes do not tell."""
+    """Return the type of a binary file; None if its first bytes do not identify one."""
     if found := next((kind for signature, kind in _SIGNATURES.items() if head.startswith(signature)), None):
         return found
     if name := image_format(head):

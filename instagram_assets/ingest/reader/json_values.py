@@ -60,7 +60,7 @@ def parse(text: str, at: int) -> tuple[Any, int]:
 
 
 def _parse_carefully(text: str, at: int) -> tuple[Any, int]:
-    """Parse like `parse`, with support for deep nesting and huge numbers."""
+    """Parse the JSON value at offset `at` in the slow way that supports deep nesting and huge numbers."""
     shallow = _shallow(text, at)
     try:
         value, end = _careful_scan(shallow.text, 0)
@@ -84,7 +84,7 @@ class _Shallow:
     there: list[int] = field(default_factory=list[int])
 
     def place(self, at: int) -> int:
-        """Return the offset in the original text for an offset in this one."""
+        """Convert an offset in this shortened text to the offset in the original text."""
         part = bisect_right(self.here, at) - 1
         return self.there[part] + at - self.here[part]
 

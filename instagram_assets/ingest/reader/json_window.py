@@ -121,7 +121,7 @@ class Window:
         return found
 
     def error(self, problem: str, remedy: str = "Mend the file or export it again", at: int | None = None) -> FileError:
-        """Return a FileError with the line and column of `at`, else of the current offset."""
+        """Return a FileError with the line and column of offset `at`, by default the current offset."""
         return FileError(str(self.path), problem, remedy, self.where(self.at if at is None else at))
 
     def where(self, at: int) -> str:

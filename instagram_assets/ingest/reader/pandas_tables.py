@@ -39,7 +39,7 @@ def records_of_tables(items: Iterator[_Item], path: Path) -> Iterator[_Item]:
 
 
 def rows_in(record: Record) -> list[Record | BadRecord]:
-    """Return the rows of the table that a record represents; empty if it is not a table of known records."""
+    """Return the rows of the table that a record represents; empty if it is not a table in a known format."""
     for rows in _readings(record):
         if any(cell_values.is_known(row) for row in rows[:_SAMPLE] if isinstance(row, dict)):
             return rows
@@ -47,9 +47,9 @@ def rows_in(record: Record) -> list[Record | BadRecord]:
 
 
 def named(items: Iterator[_Item], said: Record) -> Iterator[_Item]:
-    """Yield the records below `data`, with names from the `columns`, `index` or `schema` in `said`.
+    """Yield a table's records, with column names and labels from `columns`, `index` or `schema` in `said`.
 
-    `said` has the members of the wrapper object that precede `data`.
+    `items` are the raw records in the table's member `data`; `said` has the members of the JSON object before it.
     """
     names, keys = said.get("columns"), _keys_of_rows(said.get("schema"))
     index = said.get("index")
@@ -64,7 +64,7 @@ def named(items: Iterator[_Item], said: Record) -> Iterator[_Item]:
 
 
 def _readings(record: Record) -> Iterator[list[Record | BadRecord]]:
-    """Yield the rows of a table for each of pandas' layouts that its structure allows."""
+    """Yield the rows that a record has as a table, once for each pandas layout that its structure allows."""
     names, data = record.get("columns"), record.get("data")
     if _are_names(names) and isinstance(data, list):
         rows = [_row(names, row) for row in data]
@@ -116,7 +116,7 @@ def _are_names(names: object) -> TypeGuard[list[str]]:
 
 
 def _keys_of_rows(schema: object) -> frozenset[str]:
-    """Return the names in a schema's primary key that are only the row index."""
+    """Return the names in a pandas schema's primary key that are only the row index, not data."""
     keys = schema.get("primaryKey") if isinstance(schema, dict) and "fields" in schema else None
     return NAMELESS.intersection(keys) if isinstance(keys, list) else frozenset()
 

@@ -46,7 +46,7 @@ def read_batches(path: Path, limits: IngestSettings, passed: Passed = lambda _: 
 
     The file is a JSON array, one record per line (NDJSON), an object {"data": […]} or {"items": […]}, one record, or a
     table as CSV, each also compressed with gzip or xz; or a workbook (XLSX). The type is detected from the content. A
-    bad record becomes a BadRecord and reading continues; `passed` is called with sheets that are not read. Raises
+    bad record becomes a BadRecord and reading continues; `passed` is called with each sheet that is not read. Raises
     FileError, with the line and column or the byte, when the file as a whole cannot be used: unreadable, other
     encoding, broken JSON, a record above `limits.max_record_mb`, or not an export.
     """
@@ -63,12 +63,12 @@ def read_batches(path: Path, limits: IngestSettings, passed: Passed = lambda _: 
 
 
 def read_records(path: Path, limits: IngestSettings) -> Iterator[tuple[int, Record | BadRecord]]:
-    """Yield the records of a file like `read_batches`, but one at a time."""
+    """Yield the records of a file with their positions, from 0, one at a time; bad ones as BadRecord."""
     return chain.from_iterable(read_batches(path, limits))
 
 
 def bare_text(record: BadRecord) -> str | None:
-    """Return the text of a record that is a plain JSON string, for readers that accept lists of texts; else None."""
+    """Return the string if a record is only a JSON string, for callers that accept lists of strings; else None."""
     if isinstance(record.content, str) and record.error.reason == f"{json_type_name(record.content)}{_NO_OBJECT}":
         return record.content
     return None
@@ -95,7 +95,7 @@ def _from_text(head: bytes, chunks: Iterator[bytes], path: Path, limits: IngestS
 
 
 def _refuse_others(head: bytes, path: Path) -> None:
-    """Raise FileError for a text that is neither JSON nor a known table; the caller handles an empty one."""
+    """Raise FileError for a text that is neither JSON nor a known table; an empty text is left to the caller."""
     is_json = any(value.match(head) for value in (_SCALAR, _STRING, _RECORDS_IN_A_STRING))
     if not head.strip() or is_json or is_lines(head):
         return

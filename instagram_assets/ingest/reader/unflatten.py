@@ -23,7 +23,7 @@ _Step = str | int
 
 
 class Unflattener:
-    """Converts a row's cells to a nested record, by a plan built once from a table's column names.
+    """Converts rows of a table to nested records, by a plan built once from the table's column names.
 
     The parts of a name are keys of objects; numbers among them are list indices: a key with only numbers below it is a
     list. Empty cells are left out, and list gaps are closed. `convert` returns the cell converter, given the last key

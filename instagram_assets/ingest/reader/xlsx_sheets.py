@@ -79,7 +79,7 @@ Passed = Callable[[str], None]
 
 
 def is_workbook(path: Path) -> bool:
-    """True for a ZIP with the parts of a workbook. Raises FileError when the path is not a readable file."""
+    """True for a ZIP that contains the parts of an XLSX workbook. Raises FileError for an unreadable file."""
     check_regular(path)  # opening a pipe would block forever
     try:
         with path.open("rb") as stream:
@@ -95,9 +95,9 @@ def workbook_records(path: Path, passed: Passed = lambda _: None) -> Iterator[It
     """Yield the records of each sheet whose rows are records of a known format, one sheet after the other.
 
     `passed` is called with each other non-empty sheet, after the workbook has been read. A row that does not match its
-    header becomes a BadRecord that names sheet and row. Texts that the sheet stores as numbers, booleans or timestamps
-    are converted back to texts if their column holds texts. Raises FileError when the workbook is damaged, expands to
-    too much, or has no sheet of records; then the sheets are named.
+    header becomes a BadRecord that names sheet and row. Numbers, booleans and timestamps are converted back to
+    strings in columns that hold strings. Raises FileError when the workbook is damaged, expands to
+    too much, or has no sheet of records; the error then names the sheets.
     """
     before = identity(check_regular(path))
     _check_size(path)
@@ -166,7 +166,7 @@ def _opened(stream: Any, path: Path) -> Any:
 
 
 def _rows(sheet: Any, path: Path) -> Iterator[_Row]:
-    """Yield the rows of a sheet, ignoring its declared size; a formula without a cached result is its text."""
+    """Yield the rows of a sheet, ignoring the size in its XML; a formula without a cached result becomes its text."""
     try:
         sheet.reset_dimensions()
         rows = _with_formulas(sheet.iter_rows(values_only=True), sheet)
