@@ -29,7 +29,7 @@ def posting_people(accounts: Iterable[str]) -> set[str]:
 
 
 def people_in_posts(posts: pa.Table) -> set[str]:
-    """Return, in lower case, the account names to mask that posts contain: owners, mentioned, tagged, co-authors."""
+    """Return account names to mask, lower case, from posts: their accounts, owners, mentioned, tagged, co-authors."""
     found = posting_people(name for column in _POSTING for name in _names(posts[column]))
     return found | _distinctive(name for column in _MENTIONED for name in _names(compute.list_flatten(posts[column])))
 
@@ -154,7 +154,7 @@ def _written(value: object, name: str, warnings: list[str]) -> str:
 
 
 def _cut(text: str, warnings: list[str]) -> str:
-    """Truncate a comment to Instagram's length limit. Mask it first: masking would miss a truncated name."""
+    """Truncate a masked comment to Instagram's length limit; masking it later would miss a truncated name or number."""
     if len(text) <= TEXT_LIMIT:
         return text
     warnings.append(f"text: longer than {TEXT_LIMIT:,} characters, cut")

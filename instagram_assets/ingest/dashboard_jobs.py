@@ -163,7 +163,7 @@ def _count(said: Mapping[str, Any], field: str) -> int | None:
 
 
 def _time(said: Mapping[str, Any], field: str, zone: tzinfo) -> datetime | None:
-    """Parse a timestamp (ISO 8601, or seconds or milliseconds since 1970); without a zone it is in `zone`."""
+    """Parse a timestamp (ISO 8601, or seconds or milliseconds since 1970); ISO without a zone is in `zone`."""
     value = said.get(field)
     if value is None or value == "":
         return None

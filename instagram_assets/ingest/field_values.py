@@ -47,7 +47,7 @@ def is_missing(value: object) -> bool:
 
 
 def parse_count(value: object, field: str, warnings: list[str]) -> int | None:
-    """Parse a count, 0 to 2^63 - 1; null when unknown.
+    """Parse a count, 0 to 2^63 - 1; null when it is missing.
 
     3.0 and the string "1234" are valid; 3.7, true, -1, "1,234" and "1.2k" raise RecordError. NaN, infinity and numbers
     above the maximum become null with a warning.
@@ -117,7 +117,7 @@ def parse_seconds(value: object, field: str, warnings: list[str]) -> float | Non
 
 
 def parse_flag(value: object, field: str, warnings: list[str]) -> bool | None:
-    """Parse a boolean: true, false or unknown; anything else is null with a warning."""
+    """Parse a boolean; null and NaN become null, anything else becomes null with a warning."""
     if value is None or isinstance(value, bool):
         return value
     if is_missing(value):
@@ -127,7 +127,7 @@ def parse_flag(value: object, field: str, warnings: list[str]) -> bool | None:
 
 
 def parse_text(value: object, field: str, warnings: list[str]) -> str | None:
-    """Clean a text for storage: in NFC, without control characters and Windows line ends, lone surrogates replaced."""
+    """Clean a text for storage: in NFC, line ends as `\\n`, without control characters, lone surrogates replaced."""
     if is_missing(value):
         return None
     if not isinstance(value, str):
@@ -232,7 +232,7 @@ def parse_mentions(caption: str | None, listed: object, field: str, warnings: li
 
 
 def parse_usernames(value: object, field: str, warnings: list[str]) -> list[str]:
-    """Return the usernames from a list of account objects, whose other fields (image, full name) must not be stored."""
+    """Return the usernames from a list of accounts (objects or names); images and full names must not be stored."""
     if not value:
         return []
     people: list[object] = list(value) if isinstance(value, list) else []  # pyright: ignore[reportUnknownArgumentType]
@@ -242,7 +242,7 @@ def parse_usernames(value: object, field: str, warnings: list[str]) -> list[str]
 
 
 def limit_list(found: Iterable[str], field: str, warnings: list[str]) -> list[str]:
-    """Return the list `found` without duplicates, in order; beyond LIST_LIMIT it is truncated with a warning."""
+    """Return the values in `found` without duplicates, in order; beyond LIST_LIMIT it is truncated with a warning."""
     if isinstance(found, list) and len(found) <= LIST_LIMIT:
         return list(dict.fromkeys(found))
     kept = list(islice(dict.fromkeys(islice(found, 100 * LIST_LIMIT)), LIST_LIMIT + 1))

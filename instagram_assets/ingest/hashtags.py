@@ -1,6 +1,6 @@
 r"""Hashtags and mentions in captions: one rule for posts, tokens and all formats.
 
-A hashtag is Unicode's (UAX #31, UAX31-D2, default hashtag identifiers): a sign `#`, `＃` or `﹟`, then word characters
+Hashtags follow Unicode (UAX #31, UAX31-D2, default hashtag identifiers): a sign `#`, `＃` or `﹟`, then word characters
 of any script with their combining marks, emoji with their joiners and modifiers, keycaps and flags. That rule leaves
 some choices open, made here: `-`, `+` and `*` end a tag, as on Instagram; a sign ends the tag before it and begins the
 next; the middle dots and the marks of Tibetan and Hebrew are allowed only inside a tag; numerals such as `²` are word
@@ -53,7 +53,7 @@ URL_PATTERN = (
 
 
 def hashtags_in(caption: str) -> list[str]:
-    """Return a caption's hashtags in order, without their signs."""
+    """Return a caption's hashtags in order, without `#`."""
     if _may_hold_address(caption):
         return [match[1] for match in _entities().finditer(caption) if match[1] is not None]
     if not caption.isascii():

@@ -120,7 +120,8 @@ def is_already_landed(path: Path, lake: UPath, settings: Settings) -> bool:
 def rename_without_forgotten(path: Path, forgotten: Forgotten) -> Path:
     """Rename an inbox file if its name contains account names erased on request.
 
-    Returns the new path, or the old one if renaming fails."""
+    Returns the new path, or the old one if renaming fails.
+    """
     to = renamed(path, forgotten)
     if to == path:
         return path

@@ -155,7 +155,7 @@ def _stands(lake: UPath, file: LandedFile) -> bool:
 
 
 def _says_else(earlier: LandedFile, observed_at: datetime | None, account: str, settings: Settings) -> bool:
-    """True if observation time, owner or comment setting now differ from those with which the file landed."""
+    """True if the user now gives another observation time, owner or comment setting than when the file landed."""
     if lacks_wanted_comments(earlier, settings):
         return True
     is_archive = ARCHIVE in earlier.format
@@ -258,7 +258,7 @@ def _sha256_unchanged(path: Path) -> str:
 
 
 def spool_folder(lake: UPath) -> Path:
-    """Return the folder for temporary Parquet files; in a local lake it is in the landing zone, so a rename publishes.
+    """Return the folder for temporary Parquet files; in a local lake it is `landing/`, so that a rename publishes them.
 
     The caller locks the folder while it uses it.
     """

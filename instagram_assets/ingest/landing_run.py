@@ -235,7 +235,7 @@ class LandingRun:
 
     @property
     def counts(self) -> LandingCounts:
-        """Return how many files were landed, known from before, rejected and left in place so far."""
+        """Return how many files so far have landed, had landed before, were rejected, and were left in place."""
         result = self.result
         return len(result.landed), len(result.known), len(result.rejected), len(result.left)
 

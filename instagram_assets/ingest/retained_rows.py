@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class RetainedRows(NamedTuple):
     """Rows of `posts` computed before retention removed their observations, and the time of that cutoff.
 
-    `rows` were computed from more observations than are left; `profiled` are all rows with profile columns.
+    `rows` were computed from more observations than are left; `profiled` are all rows that have a profile.
     Observations older than `before` have been removed.
     """
 

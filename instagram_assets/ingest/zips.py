@@ -99,9 +99,9 @@ def read_zip_batches(
 ) -> Iterator[Batch]:
     """Yield the records of a file in batches; of a ZIP, those of all exports in it, numbered consecutively.
 
-    Members are extracted one after the other into a temporary file in `folder`. A
-    member that cannot be used becomes a BadRecord at its position, and the others are read. Raises FileError if all
-    fail. `passed` is called with each workbook sheet that is not read.
+    Members are extracted one after the other into a temporary file in `folder`. A member that cannot be used becomes a
+    BadRecord at its position, and the others are read. Raises FileError if all fail. `passed` is called with each
+    workbook sheet that is not read.
     """
     if not is_zip(path):
         yield from read_batches(path, limits, passed)

@@ -95,9 +95,9 @@ def workbook_records(path: Path, passed: Passed = lambda _: None) -> Iterator[It
     """Yield the records of each sheet whose rows are records of a known format, one sheet after the other.
 
     `passed` is called with each other non-empty sheet, after the workbook has been read. A row that does not match its
-    header becomes a BadRecord that names sheet and row. Numbers, booleans and timestamps are converted back to
-    strings in columns that hold strings. Raises FileError when the workbook is damaged, expands to
-    too much, or has no sheet of records; the error then names the sheets.
+    header becomes a BadRecord that names sheet and row. Numbers, booleans and timestamps are converted back to strings
+    in columns that hold strings. Raises FileError when the workbook is damaged, expands to too much, or has no sheet of
+    records; the error then names the sheets.
     """
     before = identity(check_regular(path))
     _check_size(path)
