@@ -69,7 +69,7 @@ class _Found(NamedTuple):
 
 @dataclass
 class _Earlier:
-    """The fields seen so far in the files of one format and kind."""
+    """The fields seen so far in files of one format and kind; `missed` are reported as missing until seen again."""
 
     files: int = 0
     records: int = 0

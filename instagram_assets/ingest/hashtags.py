@@ -74,8 +74,8 @@ def merge_listed(found: list[str], listed: Iterable[str], caption: str, rule: Fi
     """Return the tags `found` in a caption, plus the collector's `listed` tags that are missing there.
 
     Listed tags are only added if that list is longer. `rule` finds the tags in a text, `sign` is `#` or `@`. Listed
-    tags are parsed by the same rule, since collectors leave punctuation on them; one that occurs in the caption
-    after its sign is skipped, since the rule did not accept it there.
+    tags are parsed by the same rule, since collectors leave punctuation on them; a listed tag that occurs in
+    the caption after its sign is skipped, since the rule did not accept it there.
     """
     written, known = caption.casefold(), {value.casefold() for value in found}
     agreed, more = set[str](), dict[str, str]()

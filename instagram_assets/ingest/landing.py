@@ -121,7 +121,9 @@ def land_file(
 
 
 def is_landed(lake: UPath, sha256: str, settings: Settings) -> bool:
-    """True when these bytes have landed with the current parser version and are intact (with comments, if enabled)."""
+    """True if the file with this SHA-256 has landed with the current parser version and is not damaged.
+
+    Also False if comments are enabled in the settings, and were dropped when it landed."""
     file = find_landed(lake, original_hash(lake, sha256))
     return file is not None and (file.is_past or (_stands(lake, file) and not lacks_wanted_comments(file, settings)))
 

@@ -182,7 +182,7 @@ def rewritten_path(lake: UPath, sha256: str) -> UPath:
 
 
 def note_rewritten(lake: UPath, sha256: str, original: str) -> None:
-    """Record that hash `sha256` is the landed file with hash `original` after erasure; neither lands again."""
+    """Record that the landed file `original` has the hash `sha256` after erasure, so that neither lands again."""
     if sha256 != original:
         path = rewritten_path(lake, sha256)
         write_atomic(path, lambda stream: stream.write(original.encode()), sweep_folder=False)
@@ -234,7 +234,7 @@ def pending_files(lake: UPath) -> list[LandedFile]:
 
 
 def pending_names(lake: UPath) -> set[str]:
-    """Return the hashes of the landed files whose (account, day) partitions are not materialized yet."""
+    """Return the SHA-256 of the landed files whose (account, day) partitions are not materialized yet."""
     return {name.rpartition("-")[0] for name in _names(lake / "landing" / "pending", "")}
 
 

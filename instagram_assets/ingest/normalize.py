@@ -250,7 +250,7 @@ def _joined(
 
 
 def _firsts(indexes: Sequence[int], parts: Sequence[Part], bad: Collection[int]) -> pa.Array:
-    """Return a mask over the valid posts: True for the first of each set of duplicates."""
+    """Return a mask over the valid posts (rows not in `bad`): True for the first of each set of duplicates."""
     good = [(indexes[row], part.twin or row) for row, part in enumerate(parts) if row not in bad]
     first = {twins: place for place, twins in reversed(list(enumerate(good)))}
     return pa.array([first[twins] == place for place, twins in enumerate(good)], pa.bool_())

@@ -314,7 +314,7 @@ def _refuse_all_bad(path: Path, found: ZipContents, bad: list[FileError]) -> Non
 
 
 def _named(batches: Iterator[Batch], name: str) -> Iterator[Batch]:
-    """Yield the same batches; errors name the ZIP member instead of its temporary file."""
+    """Yield `batches`, in which errors name the ZIP member instead of its temporary file."""
     try:
         yield from batches
     except FileError as error:

@@ -68,7 +68,7 @@ def is_overview(record: Record) -> bool:
 
 
 def parse_error(record: Record, source: RecordSource) -> Iterator[Part]:
-    """Parse an error item: always raises RecordError with the reported error."""
+    """Parse an error item: always raises RecordError, with the error that the scraper reports."""
     described = record.get("errorDescription")
     about = f": {described}" if isinstance(described, str) else ""
     raise RecordError(

@@ -18,7 +18,7 @@ _OF_FILES = frozenset(("media_id", "description", "likes", "display_url", "num")
 
 
 def is_file(record: Record) -> bool:
-    """True for the metadata of one image or video file."""
+    """True for the metadata that gallery-dl writes about one image or video file."""
     return "post_shortcode" in record and len(record.keys() & _OF_FILES) >= 2
 
 

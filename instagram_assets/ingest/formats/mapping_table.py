@@ -61,7 +61,7 @@ def mapping_table() -> list[Mapped]:
 
 
 def kind_of(mapping: FieldMapping) -> str:
-    """Return the kind of record that a mapping describes, as in `Mapped.kind`."""
+    """Return the kind of record that a mapping describes: `post` (reels too), `profile`, `ad` or `comment`."""
     if isinstance(mapping, PostMapping):
         return "post"
     if isinstance(mapping, CommentMapping):

@@ -149,7 +149,7 @@ def _unreadable(path: Path, error: Exception) -> FileError:
 
 
 def _joined(chunks: Iterator[bytes], least: int) -> Iterator[bytes]:
-    """Yield the same bytes, with a first chunk of at least `least` bytes, so that the file type can be detected."""
+    """Yield the bytes of `chunks`; the first chunk has at least `least` bytes, enough to detect the file type."""
     head = b""
     for chunk in chunks:
         head += chunk
