@@ -221,7 +221,7 @@ def _resolved(schema: Schema, schemas: Schema) -> Schema:
 
 
 def _filled(path: str) -> str:
-    """Returns a path with its parameters in capitals, the placeholder style of this package's commands."""
+    """Returns a URL path with its parameter names in capitals, the placeholder style of this package's commands."""
     return re.sub(r"\{(\w+)(?::\w+)?\}", lambda match: quote(match[1].upper()), path)
 
 

@@ -62,7 +62,7 @@ def of_settings(settings: Settings) -> Iterator[Fact]:
 
 
 def of_machine(settings: Settings) -> Iterator[Fact]:
-    """Yields facts about a nearly full disk, and about what stages need and this machine lacks."""
+    """Yields facts about a nearly full disk, and about requirements of processing stages that this machine lacks."""
     from instagram_assets.status.doctor import examine_read_only
 
     for finding in examine_read_only(settings):
