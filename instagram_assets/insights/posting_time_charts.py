@@ -89,7 +89,7 @@ def period_of(first: date | None, last: date | None) -> str:
 
 
 def within(row: Row, criteria: Filter) -> tuple[date, date]:
-    """Returns the first and last day of a chart row's period, clipped to the filter's date range."""
+    """Returns the first and last day of a chart row's period, limited to the filter's date range."""
     return max(row["first_day"], criteria.first or date.min), min(row["last_day"], criteria.last or date.max)
 
 

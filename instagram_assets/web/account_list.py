@@ -59,7 +59,7 @@ class Account:
 
     @property
     def state(self) -> str:
-        """The most important state: erased, damaged, a problem at a collector site, else the registry's state."""
+        """The most important state: erased, damaged, a problem at a collected site, else the state in the registry."""
         if self.turn == "forgotten":
             return "forgotten"
         if self.lake.problem:
@@ -102,7 +102,7 @@ class Account:
 
 @dataclass(frozen=True)
 class Listing:
-    """A page of accounts; `problems` are read errors of the registry or the request logs, whose data is missing."""
+    """A page of accounts; `problems` are errors of an unreadable registry or request log, whose data is missing."""
 
     accounts: list[Account]
     total: int

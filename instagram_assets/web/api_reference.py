@@ -236,7 +236,7 @@ _PROBLEM = {"application/json": {"schema": {"$ref": "#/components/schemas/Proble
 
 
 def document_api(app: FastAPI) -> None:
-    """Replace the application's OpenAPI document by one with our changes, which is built on first use."""
+    """Make the app serve an OpenAPI document that also describes error responses and login; built on first use."""
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
