@@ -163,7 +163,10 @@ async def runs_under_way(services: Services) -> list[str]:
 
 
 def command_for(name: str, *, is_bare: bool = False) -> str:
-    """Returns the shell command that erases an account or hashtag; with `is_bare`, even if it is an ordinary word."""
+    """Returns the shell command that erases an account or hashtag.
+
+    With `is_bare`, it erases a name that is also an ordinary word wherever that word occurs.
+    """
     return shlex.join(["instagram-assets", "forget", *(["--bare"] if is_bare else []), _target(name)])
 
 

@@ -79,9 +79,8 @@ def check_known(services: Services, image_ids: Sequence[str], name: str) -> None
 def kept_rows(services: Services, name: str) -> Iterator[Row]:
     """Returns the rows of the images that a named list keeps, with their sources, read from the lake.
 
-    Only partitions that contain such images, according to the index, are read. Raises, before the
-    first row is used: NotFoundError for an unknown list, NothingDoneError if it keeps no images, and any error of
-    reading the first image.
+    Only partitions that contain such images, according to the index, are read. Raises NotFoundError for an unknown
+    list, NothingDoneError if it keeps no images, and any error of reading the first image, all before it returns.
     """
     image_ids = kept_in(find_list(services.lake, name))
     if not image_ids:
