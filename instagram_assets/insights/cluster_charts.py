@@ -30,8 +30,9 @@ class Sheet:
 def clusters(index: LakeIndex, criteria: Filter) -> pa.Table:
     """Returns the largest image clusters: `cluster` (`SCOPE/NUMBER`), `name`, `images`, `share`, `posts`, `accounts`, …
 
-    `images` counts an image once for each post that has it. `share` is the share of all clustered images of the same
-    scope. Images in no cluster are one more row per scope, with `noise` true. Images of searches are left out.
+    A scope is a set of images clustered together: `all`, or those of an account. `images` counts an image once
+    for each post that has it. `share` is the fraction (0–1) of all clustered images of the same scope. Images in no
+    cluster are one more row per scope, with `noise` true. Images of searches are left out.
     """
     return _clusters(index, criteria, MOST_GROUPS, has_noise=True)
 
@@ -39,8 +40,8 @@ def clusters(index: LakeIndex, criteria: Filter) -> pa.Table:
 def topic_sizes(index: LakeIndex, criteria: Filter) -> pa.Table:
     """Returns the monthly number of posts of the largest clusters: `first_day`, `last_day`, `cluster`, `name`, `posts`.
 
-    Contains the `_MOST_LINES` clusters with the most images, also for months in which they have no posts; noise is left
-    out.
+    Contains the `_MOST_LINES` clusters with the most images, also for months in which they have no posts. Images in no
+    cluster are left out.
     """
     where = _images_where(criteria)
     return index.query(
@@ -73,8 +74,8 @@ def topic_sizes(index: LakeIndex, criteria: Filter) -> pa.Table:
 def topics(index: LakeIndex, criteria: Filter) -> pa.Table:
     """Returns the largest topics: `source`, `scope`, `topic`, `name`, `telling` (typical words), `images`, `posts`.
 
-    The numbers are those of the lake's table `topics` and cover all days. With a filter on accounts, only topics found
-    across all accounts and topics of these accounts are returned.
+    `images` and `posts` are read from the lake's table `topics` and cover all days. `scope` is the account whose data
+    the topic was found in, or `all`. With a filter on accounts, only their topics and those of `all` are returned.
     """
     return index.query(
         "SELECT source, scope, topic, coalesce(name, source || ' ' || scope || '/' || topic) AS name, "

@@ -92,7 +92,8 @@ class AccountDay:
 
     `usual` is the account's median engagement (likes + comments) over the preceding DAYS_BEFORE days; None if it is
     known for fewer than FEW posts. `growth` is the change of its followers since the previous day with an observation;
-    None if they were observed on fewer than two days. `refused`, `failed` and `blurred` count images of the day.
+    None if they were observed on fewer than two days. `refused` and `failed` count images of the day that could not be
+    downloaded, `blurred` those that failed the quality check.
     """
 
     account: str
@@ -233,7 +234,8 @@ def _account(row: Row, posts: Sequence[Row], followers: Row | None, images: Row 
 def _best(posts: Sequence[Row]) -> Row | None:
     """Returns the post with the highest engagement relative to its account's median; None without posts.
 
-    If that ratio is unknown for all posts, it is the post with the highest impression, else with the most likes.
+    If that ratio is unknown for all posts, it is the post with the highest engagement rate `impression`
+    ((likes + comments) / followers), else the one with the most likes.
     """
     for name in ("ratio", "impression", "likes"):
         known = [post for post in posts if post[name] is not None]

@@ -38,7 +38,7 @@ def day_range(index: LakeIndex) -> DayRange:
 def repeated_posts(index: LakeIndex, criteria: Filter) -> int:
     """Returns the number of distinct posts that match a filter and are stored for several accounts or hashtags.
 
-    Such a post is counted once per row in all post counts, as in the lake's own tables.
+    All post counts count such a post once for each account or hashtag, as the lake's own tables do.
     """
     rows = _REPEATED.of(index)
     if criteria.account:

@@ -61,12 +61,6 @@ def post_likes_followers(index: LakeIndex, criteria: Filter) -> pa.Table:
 
     The sample contains the posts with the smallest hashes of account and `post_id`, so that it is uniform and
     deterministic.
-
-    The sample contains the posts with the smallest hashes of account and `post_id`, so that it is uniform and
-    deterministic.
-
-    The sample are the posts with the smallest hashes of account and `post_id`: every post has the same chance, and the
-    result is reproducible.
     """
     where = posts_where(criteria, "likes IS NOT NULL", "followers > 0")
     return index.query(
@@ -82,7 +76,8 @@ def growth_curves(index: LakeIndex, criteria: Filter) -> pa.Table:
 
     The quartiles are `low` and `high`. Only posts whose likes were observed at least twice are used. An observation
     belongs to the highest value of AGES (in hours) that the post had reached; of several observations of a post in that
-    interval the last one counts. At most _MOST_CURVES accounts, those with the most such posts.
+    interval the last one counts. `few` is true if there are fewer than FEW `posts`. At most _MOST_CURVES accounts,
+    those with the most such posts.
     """
     where = posts_where(criteria)
     return index.query(
@@ -113,10 +108,11 @@ def growth_curves(index: LakeIndex, criteria: Filter) -> pa.Table:
 
 
 def impressions(index: LakeIndex, criteria: Filter) -> pa.Table:
-    """Returns the median `impression` by period: `first_day`, `last_day`, `account`, `impression`, `posts`, `few`.
+    """Returns the median engagement rate by period: `first_day`, `last_day`, `account`, `impression`, `posts`, `few`.
 
-    The periods are days, weeks or months, depending on the length of the date range; those without a known impression
-    have no row. At most MOST_LINES accounts, those with the most posts.
+    The engagement rate `impression` of a post is (likes + comments) / followers; posts for which it is unknown are left
+    out. The periods are days, weeks or months, depending on the length of the date range; periods without posts have no
+    row. `few` is true if there are fewer than FEW posts. At most MOST_LINES accounts, those with the most posts.
     """
     where = posts_where(criteria, "impression IS NOT NULL")
     [span] = index.rows(f"SELECT min(day) AS first, max(day) AS last FROM posts WHERE {where.sql}", *where.values)

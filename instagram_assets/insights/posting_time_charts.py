@@ -27,13 +27,7 @@ def posting_times(index: LakeIndex, criteria: Filter) -> pa.Table:
     """Returns one row per hour of the week with posts: `weekday` (1: Monday), `hour`, `posts`, `known`, `ratio`, `few`.
 
     A post's ratio is its engagement (likes + comments) divided by the median engagement of its account. `ratio` is the
-    median of these over the `known` posts for which it is known; `few` is true if these are fewer than FEW.
-
-    A post's ratio is its engagement (likes + comments) divided by the median engagement of its account. `ratio` is the
-    median of these over the `known` posts for which it is known; `few` is true if these are fewer than FEW.
-
-    `ratio` is the median, over the `known` posts whose engagement (likes + comments) is known, of engagement divided by
-    the median of the post's account; `few` is true below FEW such posts.
+    median of these ratios, `known` the number of posts whose ratio is known; `few` is true if `known` is below FEW.
     """
     where = posts_where(criteria)
     return index.query(
@@ -47,8 +41,9 @@ def posting_times(index: LakeIndex, criteria: Filter) -> pa.Table:
 def best_hours(index: LakeIndex, criteria: Filter) -> pa.Table:
     """Returns the hours of the day, highest ratio first: `hour`, `ratio`, its quartiles, `posts`, `known`, `few`.
 
-    `ratio`, `known` and `few` are as in `posting_times`; the quartiles are `low` and `high`. Hours with few posts come
-    last.
+    A post's ratio is its engagement (likes + comments) divided by the median engagement of its account. `ratio` is the
+    median of these ratios, `low` and `high` are their quartiles, and `known` is the number of posts whose ratio is
+    known. `few` is true if `known` is below FEW; these hours come last.
     """
     where = posts_where(criteria)
     return index.query(
@@ -94,7 +89,7 @@ def period_of(first: date | None, last: date | None) -> str:
 
 
 def within(row: Row, criteria: Filter) -> tuple[date, date]:
-    """Returns the first and last day of a chart row's period, clipped to the filter's date range."""
+    """Returns the first and last day of a chart row's period, limited to the filter's date range."""
     return max(row["first_day"], criteria.first or date.min), min(row["last_day"], criteria.last or date.max)
 
 

@@ -66,7 +66,8 @@ def viral_weeks(index: LakeIndex, criteria: Filter) -> pa.Table:
 def viral_posts(index: LakeIndex, criteria: Filter) -> pa.Table:
     """Returns viral posts, newest first: `day`, `account`, `post_id`, `kind`, `impression`, `score`, `likes`, `reason`.
 
-    At most MOST_POINTS posts. `impression` is null if likes or followers are unknown; `score` is the virality rule's.
+    At most MOST_POINTS posts. `impression` is the engagement rate (likes + comments) / followers, null if likes or
+    followers are unknown. `score` and `reason` come from the virality rule that labelled the post.
     """
     where = posts_where(criteria, "viral")
     # The newest posts are selected first, without reading the long texts of the column `viral_reason`.
@@ -82,9 +83,10 @@ def viral_posts(index: LakeIndex, criteria: Filter) -> pa.Table:
 def hypotheses(index: LakeIndex, criteria: Filter) -> pa.Table:
     """Returns hypotheses on what distinguishes a week's viral reels: `week`, `how`, `hypothesis`, and the evidence.
 
-    The evidence of a statistical test is `difference`, its 95 % interval from `low` to `high`, and `q_value`. That of a
-    hypothesis proposed by a language model is the number of reels for and against it, `supported` and `contradicted`.
-    Hypotheses are about all accounts together. Returns at most the newest _MOST_WEEKS weeks of the filter's date range.
+    `how` is the kind of hypothesis. The evidence of a statistical test is `difference`, its 95 % interval from `low` to
+    `high`, and `q_value`. That of a hypothesis proposed by a language model is the number of reels for and against it,
+    `supported` and `contradicted`. Hypotheses are about all accounts together. Returns at most the newest _MOST_WEEKS
+    weeks of the filter's date range.
     """
     first = monday(criteria.first) if criteria.first else date(1, 1, 1)
     return index.query(

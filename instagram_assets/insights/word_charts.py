@@ -56,7 +56,7 @@ def top_words_by_account(index: LakeIndex, criteria: Filter) -> pa.Table:
 
 
 def pos_shares(index: LakeIndex, criteria: Filter) -> pa.Table:
-    """Returns the share of each part of speech in all words: `account`, `pos`, `count`, `share` (0 to 1).
+    """Returns how frequent each part of speech is: `account`, `pos`, `count`, `share` (fraction of all words, 0–1).
 
     There are rows for each of the accounts with the most posts, and for all accounts together, with `account` null.
     """
@@ -76,7 +76,7 @@ def pos_shares(index: LakeIndex, criteria: Filter) -> pa.Table:
 
 
 def vocabulary_shares(index: LakeIndex, criteria: Filter) -> pa.Table:
-    """Returns how concentrated the vocabulary is: the share of word occurrences of the most frequent words.
+    """Returns how concentrated the vocabulary is: the fraction of all word occurrences that frequent words make up.
 
     One row per account (null: all together) and `part`, the most frequent 10, 30 or 50 % of distinct words, as 0.1 to
     0.5. `words` is the number of words in that part, of `different` distinct words; `count` is the number of their
@@ -108,7 +108,7 @@ def rising_words(index: LakeIndex, criteria: Filter) -> pa.Table:
     """Returns words that became more frequent: `word`, `pos`, `count`, `before`, `rise`.
 
     `count` and `before` are the counts in the filter's date range and in the preceding range of equal length. `rise` is
-    the difference of the word's shares in all counted words. Empty if the preceding range has no words.
+    the difference of the word's fractions (0–1) of all counted words. Empty if the preceding range has no words.
     """
     now = _range_of(index, criteria)
     if now.first is None or now.last is None:

@@ -129,7 +129,10 @@ def _coded(column: pa.ChunkedArray, rows: "np.ndarray", size: int) -> _Coded:
 
 
 def _coded_pairs(scopes: pa.ChunkedArray, clusters: pa.ChunkedArray, rows: "np.ndarray", size: int) -> _Coded:
-    """Dictionary-encodes the clusters of images as `SCOPE/NUMBER`; `rows` and `size` are as in `_coded`."""
+    """Dictionary-encodes the clusters, as `SCOPE/NUMBER`, of the images with row indices `rows`.
+
+    `size` is the highest row index plus one.
+    """
     import numpy as np
 
     of_scopes, of_clusters = _coded(scopes, rows, size), _coded(clusters, rows, size)
@@ -148,7 +151,7 @@ _COLUMNS: PerIndex[_Columns] = PerIndex(_columns_of)
 
 
 def choices_of(index: LakeIndex) -> dict[str, Any]:
-    """Returns the result of `facets_of` for all images of the index; cached per index."""
+    """Returns how often each value of each filter field occurs among all images (see `facets_of`); cached per index."""
     return _CHOICES.of(index)
 
 

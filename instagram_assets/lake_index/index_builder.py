@@ -55,9 +55,9 @@ class IndexBuilder:
         self._store_stamps(self._parts)
 
     def update(self, changed: Collection[LakePart], gone: Collection[LakePart]) -> int:
-        """Replace the rows of changed units of the lake and delete those of removed ones; returns the rows added.
+        """Replace the rows of changed units of the lake (`LakePart`), and delete those of removed ones (`gone`).
 
-        The result is the net number of rows of posts and images together.
+        Returns how many rows of posts and images, counted together, were inserted.
         """
         connection = self._connection
         insert_rows.remove_parts(connection, [*changed, *gone])

@@ -41,7 +41,7 @@ def next_file(folder: Path) -> Path:
 
 
 def version_stamp(path: Path) -> str:
-    """Returns a text that identifies the version of an index file; empty if the file does not exist."""
+    """Returns a string that identifies the version of an index file; empty if the file does not exist."""
     try:
         stat = os.stat(path)
     except (FileNotFoundError, NotADirectoryError):

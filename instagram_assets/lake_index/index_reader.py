@@ -59,7 +59,7 @@ class LakeIndex:
 
     @contextmanager
     def cursor(self) -> Generator["DuckDBPyConnection"]:
-        """Context manager: a separate connection to the same index, in which temporary tables can be created."""
+        """Context manager that yields a new connection to the same index, in which temporary tables can be created."""
         cursor = self._connection.cursor()
         try:
             yield cursor
@@ -101,7 +101,7 @@ class IndexHandle:
         self._damaged = ""
 
     def newest(self) -> LakeIndex:
-        """Returns the newest version of the index; opens it if it is not open yet. Raises as `LakeIndex` does."""
+        """Returns the newest version of the index; opens it if necessary. Raises NotReadyError, DamagedError."""
         with self._lock:
             self._release()
             if self._index is None:
@@ -157,7 +157,7 @@ def _opened(folder: Path) -> tuple[Path, str, "DuckDBPyConnection"]:
 
 @contextmanager
 def open_read_only(path: Path) -> Generator["DuckDBPyConnection"]:
-    """Context manager: a read-only connection to an index file of any format version. Raises DuckDB's own errors."""
+    """Context manager that yields a read-only connection to an index of any format version. Raises DuckDB errors."""
     connection = _connect(path)
     try:
         yield connection

@@ -167,7 +167,7 @@ AND term NOT IN (
 def insert_cells(
     connection: "DuckDBPyConnection", tables: Mapping[str, pa.Table], zone: str, *, terms_in: str = "main"
 ) -> None:
-    """Insert the rows of months of accounts that are not in the index yet.
+    """Insert the rows of partitions (account, month) that are not in the index yet.
 
     `zone` is the time zone of weekdays and hours, and `terms_in` the DuckDB schema into which search terms are
     inserted. Needs the temporary tables `labels` and `groups`, see `collect_labels`.
@@ -196,7 +196,7 @@ def insert_searches(connection: "DuckDBPyConnection", tables: Mapping[str, pa.Ta
 
 
 def replace_whole(connection: "DuckDBPyConnection", tables: Mapping[str, pa.Table]) -> None:
-    """Replace all rows of the index tables `topics` and `hypotheses`, as far as `tables` has new ones."""
+    """Replace the whole index tables `topics` and `hypotheses`, each only if its lake table is among `tables`."""
     with _registered(connection, tables):
         if "topics" in tables:
             connection.execute(_TOPICS)
@@ -212,7 +212,7 @@ def collect_labels(connection: "DuckDBPyConnection", labels: pa.Table, clusters:
 
 
 def apply_labels(connection: "DuckDBPyConnection", *, labels: bool, clusters: bool) -> None:
-    """Update the virality labels of posts and images, and the clusters of images, where they changed."""
+    """Update changed virality labels of posts and images (with `labels`), and clusters of images (with `clusters`)."""
     if labels:
         connection.execute(_LABELS)
     if clusters:

@@ -47,7 +47,7 @@ IMAGE_COLUMNS = (
 
 
 def image_rows(index: LakeIndex, numbers: "np.ndarray | Iterable[int]") -> list[dict[str, Any]]:
-    """Returns the images with these row indices, in that order; `likes`, `impression`, `viral` are their posts'."""
+    """Returns the images with these row indices, in that order; `likes`, `impression`, `viral` are of their posts."""
     return rows_by_number(index, "images", "image", IMAGE_COLUMNS, numbers)
 
 

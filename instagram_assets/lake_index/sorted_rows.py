@@ -114,7 +114,7 @@ class SortedRows:
     def _matching(self, index: LakeIndex, criteria: Filter, of: Of) -> "np.ndarray":
         """Returns a boolean mask over row indices: which posts or images match the filter.
 
-        Search terms are looked up one by one, until no row matches any more.
+        All search terms must match. They are looked up one by one; the rest is skipped once no row matches any more.
         """
         other_criteria = criteria.but(q="", hashtag=(), word="")
         where = condition_of(other_criteria, of)
@@ -156,7 +156,7 @@ def shared_sorted_rows() -> SortedRows:
 def _all_sorted(index: LakeIndex, of: Of, sort: str) -> "np.ndarray":
     """Returns the row indices of all posts or images in sort order, as int32.
 
-    Arrow sorts, since it sorts one column several times as fast as DuckDB sorts two.
+    They are sorted with Arrow, which sorts one column several times as fast as DuckDB sorts two.
     """
     column, direction = _SORTS[sort]
     rows = index.query(f"SELECT {_NUMBERS[of]} AS number, {column} AS key FROM {of} ORDER BY 1")

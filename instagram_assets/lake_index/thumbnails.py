@@ -85,7 +85,8 @@ class Thumbnails:
     def make(self, image_id: str, used_at: float) -> int:
         """Generate a missing thumbnail and set its last-used time (Unix timestamp); returns its size in bytes.
 
-        Raises as `of` does, and StorageError if the file cannot be written.
+        Raises NotFoundError if the image is not stored (any more), DecodeError or MediaRefusedError if it cannot be
+        decoded, and StorageError if the file cannot be written.
         """
         source = self._source(image_id)
         with self._locks[int(image_id[:4], 16) % _LOCKS]:

@@ -1,4 +1,4 @@
-"""The list of all known accounts and hashtags: of the account registry, the lake, and the collectors' request logs."""
+"""The list of all accounts and hashtags in the account registry, the lake, and the collectors' request logs."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -39,10 +39,10 @@ class Sort(StrEnum):
 
 @dataclass(frozen=True)
 class Account:
-    """One account or hashtag (with its `#`): its registry entry, data in the lake, and state at the collector sites.
+    """One account or hashtag (with its `#`): its registry entry, data in the lake, and state at each collector site.
 
     `entry` and `turn` (when it is due for collection) come from the registry and are None if it is not registered.
-    `sites` has its state at each collector site, empty if it was never collected.
+    `sites` has its state at each site from which collectors fetch it; empty if it was never collected.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Account:
 
     @property
     def state(self) -> str:
-        """The most important state: erased, damaged, a problem at a collector site, else the registry's state."""
+        """The most important state: erased, damaged, a problem at a collected site, else the state in the registry."""
         if self.turn == "forgotten":
             return "forgotten"
         if self.lake.problem:
@@ -102,7 +102,7 @@ class Account:
 
 @dataclass(frozen=True)
 class Listing:
-    """A page of accounts; `problems` are read errors of the registry or the request logs, whose data is missing."""
+    """A page of accounts; `problems` are errors of an unreadable registry or request log, whose data is missing."""
 
     accounts: list[Account]
     total: int

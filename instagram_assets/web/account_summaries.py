@@ -87,7 +87,10 @@ class AccountLake:
         return self._in_lake(folder, folders)
 
     def _in_lake(self, folder: str, folders: Mapping[str, set[str]]) -> InLake:
-        """Returns the summary from cached values; only the newest day is read from the lake if it is not cached."""
+        """Returns the summary of an account from cached values; only its newest day is read from the lake if needed.
+
+        `folder` is the name of the account's folder, `folders` the account folders that exist, by table.
+        """
         there = [table for table in _POSTS_OF if folder in folders.get(table, ())]
         days = [self._remembered(f"{table}:day", folder, _newest_day) for table in there]
         posts = self._known_of(POSTS, folder) if POSTS in there else 0
@@ -148,7 +151,7 @@ class AccountLake:
             return 0.0
 
     def _drop_all_but(self, folders: Mapping[str, set[str]]) -> None:
-        """Drop the cached values of account folders that no longer exist, since their accounts may have been erased."""
+        """Drop the cached values of accounts without a folder in `folders`, since they may have been erased."""
         for key in [key for key in list(self._known) if key[1] not in folders[key[0].partition(":")[0]]]:
             self._known.pop(key, None)
 
@@ -204,7 +207,7 @@ def _observed(folder: UPath, table: str) -> Iterator[Followers]:
 
 
 def _newest_day(folder: UPath, table: str) -> date | None:
-    """Returns the newest day of an account in a table, from the last month's Parquet footer; None without files."""
+    """Returns the newest day of an account in a table, from its last month's Parquet footer; None without files."""
     import pyarrow.parquet as pq
 
     file = max(_tables(folder), default=None)

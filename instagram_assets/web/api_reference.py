@@ -221,7 +221,7 @@ def _resolved(schema: Schema, schemas: Schema) -> Schema:
 
 
 def _filled(path: str) -> str:
-    """Returns a path with its parameters in capitals, the placeholder style of this package's commands."""
+    """Returns a URL path with its parameter names in capitals, the placeholder style of this package's commands."""
     return re.sub(r"\{(\w+)(?::\w+)?\}", lambda match: quote(match[1].upper()), path)
 
 
@@ -236,7 +236,7 @@ _PROBLEM = {"application/json": {"schema": {"$ref": "#/components/schemas/Proble
 
 
 def document_api(app: FastAPI) -> None:
-    """Replace the application's OpenAPI document by one with our changes, which is built on first use."""
+    """Make the app serve an OpenAPI document that also describes error responses and login; built on first use."""
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:

@@ -61,7 +61,7 @@ def create_app(services: Services, access: Access | None = None) -> FastAPI:
 def protected_app(listener: socket.socket, services: Services, names: Iterable[str] = ()) -> ASGIApp:
     """Returns the complete web app for a listening socket: with CSRF guard, security headers, and login if required.
 
-    `names` are additional host names of the server, as in `csrf_guard.local_names`.
+    `names` are additional host names of the server, as in a browser's address bar.
     """
     host, port = listener.getsockname()[:2]
     others = tuple(names)

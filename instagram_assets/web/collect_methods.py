@@ -52,8 +52,8 @@ class RefreshMethod:
 class ApifyInput:
     """An input file for an Apify actor; `problem` is the reason why the file cannot be used, empty if it can.
 
-    `whom` says which names a user can give: `accounts`, `hashtags`, `pages`; empty if the file already contains all
-    names.
+    `whom` is the kind of names that the user can enter for a run: `accounts`, `hashtags` or `pages`; empty if the file
+    already contains all names.
     """
 
     name: str

@@ -146,7 +146,7 @@ async def find_job(services: Services, job_id: str) -> Job:
 
 
 def folder_of(job: Job) -> str:
-    """Returns the name of the search whose images the job collected; empty for other jobs and imported ones.
+    """Returns the name of the search whose images the job collected; empty for imported jobs and other kinds.
 
     Imported jobs were run by an earlier dashboard.
     """

@@ -79,9 +79,10 @@ def guarded(
 ) -> Application:
     """Wraps an application in a guard that rejects requests caused by other sites' pages, with a message that says why.
 
-    Rejected are requests whose host is not in `names` (DNS rebinding); from other origins, WebSockets included; that
-    the browser marks as cross-site, except navigation by a link; GraphQL by GET, since Dagster runs mutations that way;
-    and those that the rule `bodies` rejects. Below the path `json_below`, error responses are JSON.
+    It rejects requests whose `Host` header is not in `names` (DNS rebinding), requests and WebSockets from other
+    origins, requests that the browser marks as cross-site (except followed links), GraphQL requests by GET (since
+    Dagster would run mutations), and requests that the rule `bodies` rejects. Error responses to paths below
+    `json_below` are JSON.
     """
 
     async def guard(scope: Scope, receive: Receive, send: Send) -> None:

@@ -34,7 +34,7 @@ def services_of(request: Request) -> Services:
 
 
 async def _services_dependency(request: Request) -> Services:
-    """Returns the same as `services_of`, as a coroutine: FastAPI runs plain functions in a thread for each request."""
+    """Returns the application's services; a coroutine, since FastAPI runs a plain function in a thread per request."""
     return services_of(request)
 
 

@@ -67,7 +67,7 @@ def add_error_handlers(app: FastAPI) -> None:
 def error_response(
     request: Request, status: int, error: str, detail: str = "", headers: Mapping[str, str] | None = None
 ) -> Response:
-    """Returns an error response, JSON or HTML; without `detail` its message is the translation `errors.ERROR`."""
+    """Returns an error response, JSON or HTML; without `detail` the message is the translation `errors.{error}`."""
     words = reader_words(request)
     text = _in_words(words, error, detail)
     if is_for_programs(request):

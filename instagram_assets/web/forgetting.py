@@ -154,7 +154,7 @@ async def request_erasure(services: Services, name: str, confirm: str, *, is_bar
 
 
 async def runs_under_way(services: Services) -> list[str]:
-    """Returns queued and active runs as text, job name and shortened run id; empty if Dagster is not running."""
+    """Returns job name and shortened run id, as one string, of queued and active runs; empty if Dagster is down."""
     try:
         runs = await services.dagster.runs({}, limit=_MOST_RUNS, statuses=ACTIVE_STATUSES)
     except DagsterDownError:
@@ -163,7 +163,10 @@ async def runs_under_way(services: Services) -> list[str]:
 
 
 def command_for(name: str, *, is_bare: bool = False) -> str:
-    """Returns the shell command that erases an account or hashtag."""
+    """Returns the shell command that erases an account or hashtag.
+
+    With `is_bare`, it erases a name that is also an ordinary word wherever that word occurs.
+    """
     return shlex.join(["instagram-assets", "forget", *(["--bare"] if is_bare else []), _target(name)])
 
 

@@ -25,9 +25,10 @@ from instagram_assets.web.index_service import index_of
 
 
 def filter_of_fields(given: Mapping[str, Sequence[str]]) -> Filter:
-    """Returns the filter for form or query fields; stricter than `Filter.of`, since decisions are made on its matches.
+    """Returns the filter for form or query fields, by field name.
 
-    Raises QueryError for an unknown field, and for several values of a single-value field.
+    Raises QueryError for an unknown field, and for several values of a single-value field. It is stricter than
+    `Filter.of`, since decisions about all matching images are made with it.
     """
     known = [field.name for field in fields(Filter)]
     if strange := [name for name in given if name not in known]:
@@ -39,7 +40,7 @@ def filter_of_fields(given: Mapping[str, Sequence[str]]) -> Filter:
 
 
 def found_images(lake: UPath, index: LakeIndex, filters: Filter) -> pa.Array:
-    """Returns the distinct image_ids of all stored images that match a filter, including its list's decisions."""
+    """Returns the distinct image_ids of stored images that match a filter, which can select by a list's decisions."""
     where = condition_of(filters, "images")
     sql = f"SELECT DISTINCT image_id FROM images WHERE image_id IS NOT NULL AND ({where.sql})"
     found = index.query(sql, *where.values)["image_id"].combine_chunks()
@@ -79,7 +80,7 @@ def kept_rows(services: Services, name: str) -> Iterator[Row]:
     """Returns the rows of the images that a named list keeps, with their sources, read from the lake.
 
     Only partitions that contain such images, according to the index, are read. Raises NotFoundError for an unknown
-    list, NothingDoneError if it keeps no images, and the errors of reading the first image immediately.
+    list, NothingDoneError if it keeps no images, and any error of reading the first image, all before it returns.
     """
     image_ids = kept_in(find_list(services.lake, name))
     if not image_ids:
@@ -89,7 +90,7 @@ def kept_rows(services: Services, name: str) -> Iterator[Row]:
 
 
 def _cells(services: Services, image_ids: Sequence[str]) -> list[PostRange] | None:
-    """Returns the months of accounts that contain these images, from the index; None without an index."""
+    """Returns the accounts and months whose posts have these images, from the index; None without an index."""
     try:
         index = index_of(services)
     except NotReadyError:

@@ -38,7 +38,7 @@ def small_image(path: Path, max_megapixels: float) -> ImageBody:
 def full_image(path: Path, max_megapixels: float) -> ImageBody:
     """Returns the bytes of an image file if it is a valid JPEG, PNG or WebP, else the image re-encoded as JPEG.
 
-    Raises as `small_image` does.
+    Raises DecodeError, MediaRefusedError (too large) or NotFoundError.
     """
     try:
         if path.stat().st_size <= _LARGEST:

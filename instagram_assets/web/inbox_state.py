@@ -100,7 +100,7 @@ def _waiting(path: Path) -> WaitingFile | None:
 
 
 def _landed_names(lake: UPath) -> list[tuple[float, str]]:
-    """Returns (mtime, name) of the current manifests, newest first, without opening them."""
+    """Returns (mtime, name) of the newest manifest of each landed file, newest first, without opening them."""
     times = dict(_times(lake / "landing" / "files"))
     return sorted(((times.get(f"{name}.json", 0.0), name) for name in newest_manifests(lake)), reverse=True)
 

@@ -101,7 +101,7 @@ def _page(request: Request) -> str:
 def notice(request: Request, *, is_waiting: bool) -> HTMLResponse:
     """Returns the page fragment about the state of the index.
 
-    With `is_waiting`, the page was waiting for the index, and is reloaded once that is ready.
+    `is_waiting` says that the page could not be shown without an index; it is then reloaded once the index is ready.
     """
     state = index_state(services_of(request))
     answer = render(request, "index_state.html", state=state, is_waiting=is_waiting)

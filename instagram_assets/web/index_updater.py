@@ -144,7 +144,7 @@ def updater_of(folder: Path) -> IndexUpdater | None:
 def _warm_ups(index: LakeIndex) -> Iterator[Callable[[], object]]:
     """Yields functions that fill the caches of a new index, most important first.
 
-    A request waits for at most one of them.
+    They are separate functions so that a request waits for at most one of them.
     """
     yield partial(shared_sorted_rows().images, index, Filter())
     yield partial(shared_sorted_rows().posts, index, Filter())

@@ -161,7 +161,7 @@ def _remove_folders(settings: Settings, names: Sequence[str]) -> Removed:
 
 @contextmanager
 def run_history(settings: Settings) -> "Generator[dg.DagsterInstance]":
-    """Context manager: Dagster's instance, for changes of the history that its GraphQL API does not support.
+    """Context manager that yields Dagster's instance, for changes of the history that its GraphQL API cannot make.
 
     Raises NotFoundError if Dagster was never started, and PausedError during an erasure, which needs exclusive use of
     it.
@@ -181,7 +181,7 @@ _locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary
 
 @asynccontextmanager
 async def alone_with(services: Services, folders: Iterable[str]) -> AsyncGenerator[None]:
-    """Context manager: this process's locks on these image folders of searches; empty names are ignored.
+    """Context manager that holds exclusive locks on these image folders of searches; empty names are ignored.
 
     The locks are acquired in sorted order to avoid deadlocks.
     """

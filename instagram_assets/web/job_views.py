@@ -41,7 +41,10 @@ class Watched:
 async def watch(
     services: Services, *, before: str | None = None, size: int = 25, states: Sequence[State] = ()
 ) -> Watched:
-    """Returns a page of jobs as `find_jobs` does, or `is_down` if Dagster does not respond."""
+    """Returns a page of the job history, newest first; if Dagster does not respond, without jobs and with `is_down`.
+
+    `before` is the cursor of the previous page; with `states`, only jobs in one of these states are returned.
+    """
     try:
         page, waits = await asyncio.gather(
             find_jobs(services, before=before, size=size, states=states), nothing_starts(services)

@@ -57,7 +57,7 @@ def _row(
 
 
 def _rule(root: UPath, kind: str, found: PostInLake) -> str | None:
-    """Returns the name of the virality rule for this kind of posts; it is the same in all rows."""
+    """Returns the name of the virality rule that labelled this kind of posts; None if none or on a read error."""
     from instagram_assets.arrow import compute
 
     try:

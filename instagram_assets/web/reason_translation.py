@@ -100,7 +100,7 @@ def _in_words(words: Words, reason: str) -> str:
 
 
 def _values(words: Words, match: re.Match[str]) -> dict[str, str]:
-    """Returns the values in a reason, with the names of the metric and of the comparison group translated."""
+    """Returns the placeholder values of a matched reason; names of metrics and comparison groups are translated."""
     found = match.groupdict()
     if measure := found.get("measure"):
         names = [words(f"viral.measures.{name}") for name in re.split(" and | or ", measure)]

@@ -22,8 +22,8 @@ def serve_web_app(
 ) -> None:
     """Serve the web app until SIGTERM or SIGINT; `dagster_url` is the URL of Dagster's webserver.
 
-    `names` are the server's host names as in `local_names`; `ready` is called once everything is set up. Raises
-    SettingsError if other machines can reach the server and no access token is set.
+    `names` are additional host names of the server, as in a browser's address bar; `ready` is called once everything is
+    set up. Raises SettingsError if other machines can reach the server and no access token is set.
     """
     from instagram_assets.web.app import protected_app  # not needed by the Dagster UI
     from instagram_assets.web.index_updater import index_updates
@@ -48,7 +48,7 @@ def serve_dagster_ui(listener: socket.socket, workspace: Path | None, names: Ite
     """Serve the Dagster UI for the instance in DAGSTER_HOME until SIGTERM or SIGINT.
 
     The definitions are loaded from the code servers in the `workspace` file, or from this package without one. `names`
-    are the server's host names as in `local_names`.
+    are additional host names of the server, as in a browser's address bar.
     """
     from dagster import DagsterInstance
     from dagster._core.workspace.context import WorkspaceProcessContext

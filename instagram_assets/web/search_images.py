@@ -181,7 +181,7 @@ class _Finder:
     def judged(self, line: _Row, of_lake: _Row, override: Override | None) -> Picture | None:
         """Returns the image for a row of the folder's manifest; None if its file is gone.
 
-        `of_lake` is its row in the lake, `override` the user's decision about it.
+        `of_lake` is the image's row in the lake, `override` the user's keep/drop decision about it, if any.
         """
         image_id: str = line["image_id"]
         file: str | None = line.get("file")
@@ -266,7 +266,8 @@ def _is_pending(line: _Row, override: Override | None, deleted: bool) -> bool:
 def _just_fetched(services: Services, search: str, images: Sequence[_Row]) -> dict[str, _Row]:
     """Returns the images that the current run has downloaded and that are in no table yet, by image_id.
 
-    They are the search results whose URL is already in the media store's URL index.
+    They are the search results whose URL is already in the media store's URL index; `images` are the rows of images
+    that are in a table already.
     """
     results = read_table(services.lake, "search_results", [search]).to_pylist()
     spoken_of = {row["url"] for row in images}

@@ -85,8 +85,9 @@ def vectors_of(index: LakeIndex) -> Vectors:
 def similarities(services: Services, index: LakeIndex, *, text: str = "", image_id: str = "") -> NDArray[np.float32]:
     """Returns the cosine similarity of each row of the index's embedding file to a text or an image, float32[rows].
 
-    Give either `text` or `image_id`. The array is read-only and cached. Raises as `text_vector` and `vector_of_image`
-    do.
+    Give either `text` or `image_id`. The array is read-only and cached. Raises NotReadyError while the model is
+    loading, ModelError if it is missing or did not embed the images, NotFoundError for an unknown image, and
+    DamagedError for a damaged embedding file.
     """
     vectors = vectors_of(index)
     vector = _tower(services).vector(text, vectors.model) if text else vector_of_image(services, index, image_id)

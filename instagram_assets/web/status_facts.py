@@ -62,7 +62,7 @@ def of_settings(settings: Settings) -> Iterator[Fact]:
 
 
 def of_machine(settings: Settings) -> Iterator[Fact]:
-    """Yields facts about a nearly full disk, and about what stages need and this machine lacks."""
+    """Yields facts about a nearly full disk, and about requirements of processing stages that this machine lacks."""
     from instagram_assets.status.doctor import examine_read_only
 
     for finding in examine_read_only(settings):
@@ -161,7 +161,7 @@ def of_runs(settings: Settings) -> Iterator[Fact]:
 
 
 def of_collectors(settings: Settings) -> Iterator[Fact]:
-    """Yields facts about collector identities that are stopped until the user acts, or paused for a while."""
+    """Yields facts about collector identities that are suspended until the user acts, or paused until a set time."""
     from instagram_assets.collect.clock import SystemClock
     from instagram_assets.collect.collection_status import identity_statuses
     from instagram_assets.collect.collector_database import CollectorDatabase
@@ -199,7 +199,7 @@ def _of_files(files: ExportFiles, inbox: str) -> Iterator[Fact]:
 
 
 def _first(left: LeftOut) -> tuple[str, str]:
-    """Returns the reasons why rows were left out as one text, and the remedy for the first reason that has one."""
+    """Returns the reasons why rows are missing from a table, as one string, and the first remedy among them."""
     several = len(left.reasons) > 1
     why = " · ".join(f"{reason.count:,} × {reason.words}" if several else reason.words for reason in left.reasons)
     return why, next((reason.remedy for reason in left.reasons if reason.remedy), "")

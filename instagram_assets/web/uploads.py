@@ -119,7 +119,7 @@ def plain_name(name: str) -> str:
 
 
 def refuse_kind(name: str, head: bytes) -> None:
-    """Raise NotTakenError if a file's first bytes show an unsupported format; the reader checks the rest."""
+    """Raise NotTakenError if a file's first bytes show an unsupported format; the rest is checked when it is read."""
     if head.startswith((*_PACKED, *_WIDE_MARKS)):
         return
     kind = data_kind(head)
@@ -168,7 +168,8 @@ def _prepare(inbox: Path, name: str, size: int) -> Path:
 async def _write(name: str, chunks: AsyncIterator[bytes], to: Path, most: int, settings: Settings) -> _Written:
     """Writes the chunks to a file; checks the format before the first write, and the size limit with every chunk.
 
-    `most` is the size limit in bytes. Raises as `take` does.
+    `most` is the size limit in bytes. Raises FileError for an empty or incomplete upload, NotTakenError for an
+    unsupported format, TooLargeError above the limit, PausedError during an erasure, and OSError.
     """
     digest, buffer, total = hashlib.sha256(), bytearray(), 0
     stream: BinaryIO | None = None
@@ -235,7 +236,7 @@ def _publish(temporary: Path, final: Path, written: _Written, modified: datetime
 
 
 def _placed(temporary: Path, final: Path, number: int, written: _Written) -> tuple[Path, bool] | None:
-    """Tries to give the file its name with this number; returns the path and whether the file is new.
+    """Tries to rename the file to `final` with `number` appended; returns the path and whether the file is new.
 
     If a file with the same content has that name, it is not written again. Returns None if one with other content has
     it.

@@ -31,7 +31,7 @@ def accounts(
     listing = list_accounts(services, query, sort, page)
 
     def address(**changes: object) -> str:
-        """Returns the URL of this list with some parameters changed."""
+        """Returns the URL of this account list with the query parameters in `changes` replaced."""
         chosen = {"query": query, "sort": sort.value, "page": listing.page} | changes
         return f"/accounts?{urlencode({name: value for name, value in chosen.items() if value not in ('', 1)})}"
 

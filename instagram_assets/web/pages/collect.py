@@ -63,7 +63,7 @@ _FILES = 10
 
 @router.get("/collect/files", name="files")
 def files(request: Request, services: ServicesDep) -> HTMLResponse:
-    """Responds with the page for uploading export files, with the list of earlier ones."""
+    """Responds with the page for uploading export files, with the list of earlier uploads."""
     most = services.settings.web.max_upload_mb
     return render(request, "files.html", most_mb=most, endings=",".join(ENDINGS), **_files_shown(services, 1))
 

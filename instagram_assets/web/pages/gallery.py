@@ -83,7 +83,7 @@ async def gallery_image(
 ) -> HTMLResponse:
     """Responds with the panel about one image and its sources, as a page fragment. Raises NotFoundError.
 
-    With `search`, it is the image's row of that search; else its first row in the index.
+    An image has one row for each post or search that has it. With `search`, that search's row is shown, else the first.
     """
 
     def look() -> tuple[dict[str, Any], Override | None, str, dict[str, Any]]:

@@ -38,7 +38,7 @@ def job_values(request: Request, services: Services) -> dict[str, Any]:
 async def history(
     request: Request, services: ServicesDep, before: str = "", state: str = "", newer: str = ""
 ) -> HTMLResponse:
-    """Responds with a page of the history; `newer` are the cursors of the pages before it, separated by commas."""
+    """Responds with a page of the history; `newer` are the cursors of all newer pages, separated by commas."""
     state = state if state in set(State) else ""
     states = [State(state)] if state else []
     watched = await watch(services, before=before or None, states=states)
@@ -79,7 +79,7 @@ async def job(request: Request, services: ServicesDep, job_id: str) -> HTMLRespo
 
 @router.get("/jobs/{job_id}/log", name="log")
 async def log(request: Request, services: ServicesDep, job_id: str, level: str = "", end: bool = False) -> HTMLResponse:
-    """Responds with a log page, from the beginning or the `end`; it is followed while the run is active."""
+    """Responds with a log page, from the beginning or the `end`; new lines are appended while the run is active."""
     found, warns = await find_job(services, job_id), level == "warnings"
     if end:
         lines = await last_lines(services.dagster, job_id, only_warnings=warns)

@@ -95,7 +95,7 @@ def interval_of(row: Mapping[str, Any]) -> dict[str, float]:
 
 
 def frame_of(reel: Mapping[str, Any]) -> str:
-    """Returns the image name that represents a reel: a frame of its video, else its first image; else ""."""
+    """Returns the name of the image that represents a reel: a frame of its video, else its first image; else ""."""
     return picture_of({**reel, "first_image": None}) or picture_of(reel)
 
 

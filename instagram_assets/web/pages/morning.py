@@ -90,7 +90,7 @@ def _shown(services: Services, found: DaySummary, filters: Filter, offset: int) 
 
 
 def picture_of(post: Row) -> str:
-    """Returns the image name that represents a post: its first image, else a frame of its video; else ""."""
+    """Returns the name of the image that represents a post: its first image, else a frame of its video; else ""."""
     return post["first_image"] or (PurePosixPath(post["poster"]).stem if post["poster"] else "")
 
 

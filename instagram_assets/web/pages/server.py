@@ -72,5 +72,5 @@ def api(request: Request, services: ServicesDep) -> HTMLResponse:
 
 @router.get("/index/notice", name="index_notice")
 def index_notice(request: Request, waiting: bool = False) -> HTMLResponse:
-    """Responds with the page fragment about the state of the index, which polls; empty without anything to say."""
+    """Responds with the page fragment about the state of the index, refreshed by polling; empty if all is well."""
     return notice(request, is_waiting=waiting)

@@ -26,7 +26,7 @@ class Words:
         return self.texts[name].format(**values) if values else self.texts[name]
 
     def known(self, name: str, otherwise: str) -> str:
-        """Returns the translation of a key that is made from data, such as a reason; `otherwise` if there is none."""
+        """Returns the translation of the key `name`, which may be made from data; `otherwise` if there is none."""
         return self.texts.get(name, otherwise)
 
     def names(self) -> set[str]:
