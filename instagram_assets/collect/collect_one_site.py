@@ -176,7 +176,7 @@ class _Run:
         return open_crawl(self.database, self.site.name, subject, bounds, self.clock.now(), self.site.identity)
 
     def _bounds(self, subject: str) -> Bounds:
-        """Where the crawl of a subject stops: at the newest post in the lake, or at the day set by the scope."""
+        """Where the crawl of a subject stops: at posts that are already in the lake, or at the day set by the scope."""
         if is_hashtag(subject):  # whose posts are not ordered by time
             return Bounds(None)
         since, due = self._bound(subject), self.known.get(subject, KnownPosts()).due

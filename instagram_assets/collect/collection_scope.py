@@ -79,7 +79,7 @@ def is_stuck(found: Sequence[CrawlPage], new: int) -> bool:
 
 
 def incompleteness_note(bounds: Bounds, found: Sequence[CrawlPage], bound: float | None) -> str:
-    """Message for a crawl that reached its maximum number of posts before the newest post in the lake; else empty.
+    """Message for a crawl that reached its maximum number of posts before the posts in the lake; else empty.
 
     Posts newer than the Unix timestamp `bound` were requested as new posts, older ones only to fetch their like and
     comment counts again.
