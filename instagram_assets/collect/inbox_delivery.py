@@ -44,7 +44,7 @@ class CrawlDelivery:
     def is_forgotten(self, subject: str, page: CrawlPage | None = None) -> bool:
         """Whether an account or hashtag was erased on request.
 
-        It is looked up by its name and by its account id, the stored one and the one on `page`.
+        It is looked up by its name and, if it is an account, by its account ids: the stored one and the one on `page`.
         """
         if self.forgotten.has("account", subject):
             return True

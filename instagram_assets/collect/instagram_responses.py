@@ -150,7 +150,7 @@ def error_text(content: object) -> str:
 
 
 def _is_refusal(content: Any, status: int) -> TypeGuard[dict[str, Any]]:
-    """Whether a response is a refusal: status 400 or above, `"status": "fail"`, or an error message without data."""
+    """Whether a response is a refusal: status 400 or above, `"status": "fail"`, or without any data."""
     if not isinstance(content, dict):
         return False
     return status >= 400 or content.get("status") == "fail" or not _has_data(content)
