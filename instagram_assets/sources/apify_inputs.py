@@ -96,8 +96,7 @@ class ScrapeRequest:
 
     @property
     def takes_addresses(self) -> bool:
-        """Whether the input field for names expects URLs of profile or hashtag pages, as the field `directUrls` does.
-        """
+        """Whether the input field for names expects URLs of profile or hashtag pages, as the field `directUrls`."""
         return "url" in self.names_field.casefold()
 
     def _normalise_name(self, given: str) -> str:
@@ -116,8 +115,7 @@ class ScrapeRequest:
             return str(name)
 
     def of(self, names: Sequence[str], newer_than: date | None, zone: ZoneInfo) -> "ScrapeRequest":
-        """Returns a copy of the request for the accounts or hashtags in `names`; without any, those in its file are
-        kept.
+        """Returns a copy of the request for the accounts or hashtags `names`; without any, those in its file are kept.
 
         Posts are collected from the start of the day `newer_than` in the time zone `zone`; None sets no first day.
         Raises ScrapeRequestError for an invalid name, if neither `names` nor the file has any, or if the actor accepts

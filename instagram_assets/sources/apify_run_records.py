@@ -43,8 +43,7 @@ class RunRecord:
 
     @property
     def is_open(self) -> bool:
-        """Whether the request is unfinished: a run was or may have been started, and its data is not in the inbox yet.
-        """
+        """Whether the request is unfinished: a run was or may have been started whose data is not in the inbox yet."""
         return not self.status
 
     def is_old(self, now: datetime) -> bool:

@@ -112,7 +112,7 @@ class _Work:
         return self._finish(self._start_new())
 
     def abort(self) -> None:
-        """Abort the current run; if it has already succeeded, the next scrape with an equal request fetches its data.
+        """Abort the current run; if it has already succeeded, the next scrape with the same request fetches its data.
         """
         record = self.record
         if record is None or not record.is_open:
@@ -247,7 +247,7 @@ class _Work:
         return self.record
 
     def _find_run(self, apify: Apify, record: RunRecord, searches: int) -> ActorRun | None:
-        """Returns the run of an actor start that got no response; None if Apify lists none after `searches` searches.
+        """Returns the run of an actor start that got no response; None if it is not listed after `searches` searches.
         """
 
         def is_ours(run_input: object) -> bool:
@@ -267,7 +267,7 @@ class _Work:
     def _save_dataset(self, apify: Apify, run: ActorRun, record: RunRecord) -> int:
         """Writes the run's dataset to an inbox file and returns its number of records.
 
-        A file that already exists, or was already moved on from the inbox by the ingestion, is not written again.
+        A file that already exists, or was already ingested, is not written again.
         """
         return write_inbox_file(self.inbox / export_file_name(record.actor, run), lambda: apify.items(run))
 

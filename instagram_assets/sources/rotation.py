@@ -52,8 +52,9 @@ def monday_of(day: date) -> date:
 
 
 def _joins(member: RotationMember, begins: date) -> date:
-    """Returns the Monday from which a member takes part; a member whose first day is later in a week joins the week
-    after.
+    """Returns the Monday from which a member takes part: the first one on or after its first day.
+
+    At the earliest, that is the Monday of the rotation's first week, which contains the day `begins`.
     """
     if member.begins is None or member.begins <= begins:
         return monday_of(begins)

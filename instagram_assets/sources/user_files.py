@@ -14,17 +14,17 @@ _BYTE_ORDERS = (b"\xff\xfe", b"\xfe\xff")
 
 
 class SmallFile(NamedTuple):
-    """A file that was read whole: its path, content, and permission bits (`st_mode`)."""
+    """A file that was read whole: its path, content, and file mode (`st_mode`)."""
 
     path: Path
     data: bytes
     mode: int
 
     def text(self, remedy: str) -> str:
-        """Returns the file's content as a string: UTF-8, or UTF-16 with a byte order mark, as some Windows programs
-        write.
+        """Returns the file's content as a string, decoded from UTF-8, or from UTF-16 with a byte order mark.
 
-        Raises FileError, with `remedy` as its advice to the user, if it is neither.
+        Some Windows programs write UTF-16. Raises FileError, with `remedy` as its advice to the user, for other
+        encodings.
         """
         try:
             return self.data.decode("utf-16" if self.data[:2] in _BYTE_ORDERS else "utf-8-sig")
