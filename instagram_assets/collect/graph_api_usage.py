@@ -39,7 +39,7 @@ class Usage:
 
     @property
     def stops(self) -> bool:
-        """Whether usage is so high (95 % or a reached limit) that no requests should be sent for now."""
+        """Whether usage is so high (95 % or more, or a limit is reached) that no requests should be sent for now."""
         return self.percent >= STOP_PERCENT or self.regained > 0
 
     @property

@@ -126,10 +126,10 @@ def is_exported(inbox: Path, crawl: Crawl) -> bool:
 
 
 def write_export(inbox: Path, database: CollectorDatabase, crawl: Crawl) -> Path | None:
-    """Write the records of a crawl into its inbox file, in the order fetched; returns the path, None without records.
+    """Write the records of a crawl into its inbox file, in the order in which they were fetched.
 
-    Idempotent: a file that was already written is not written again. Raises StorageError if it cannot be written; the
-    records are still in the database then.
+    Returns the file's path; None if there are no records. Idempotent: a file that was already written is not written
+    again. Raises StorageError if it cannot be written; the records are still in the database then.
     """
     path = export_path(inbox, crawl)
     if is_exported(inbox, crawl):

@@ -80,8 +80,7 @@ def find_browser(options: SearchSettings) -> str:
 
 
 def find_driver(options: SearchSettings, browser: str) -> str:
-    """Returns the path of the WebDriver executable for a browser, downloading it if missing and allowed by the
-    settings.
+    """Returns the path of the WebDriver executable for a browser, downloaded if missing and the settings allow it.
 
     Raises BrowserMissingError if there is none.
     """

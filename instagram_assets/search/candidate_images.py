@@ -68,7 +68,9 @@ def fetch_results(
 def images_table(
     outcomes: list[DownloadOutcome], request: SearchRequest, settings: Settings, on_progress: OnProgress | None = None
 ) -> pa.Table:
-    """Returns the rows of table `search_images`: each image's measurements, and whether it passes the search's limits.
+    """Returns the rows of the table `search_images`: each image's measurements, and if it passes the limits.
+
+    The limits are those of the search request, such as a minimum sharpness.
     """
     from instagram_assets.vision.quality import measure_all, quality_store, rejection_reason
 
@@ -105,7 +107,7 @@ def embeddings_table(
 ) -> pa.Table:
     """Returns the rows of table `search_embeddings`: the embedding of each distinct image that passed the limits.
 
-    Raises ModelError, before any work, if the embedding model cannot be loaded.
+    Raises ModelError, before any work, if the embedding model cannot be used.
     """
     passed = images.filter(images["passed"])
     if not passed.num_rows:

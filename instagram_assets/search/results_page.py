@@ -80,7 +80,7 @@ class FoundImages:
 
 
 def image_address(attributes: Attributes, site: Site) -> str:
-    """Returns the image URL in an HTML element's attributes; empty if the image has not been loaded (a placeholder)."""
+    """Returns the image URL in an HTML element's attributes; empty if they only have a placeholder image."""
     if any(attributes.get(side, "").strip() in ("0", "1") for side in ("width", "height")):
         return ""
     for name in site.attributes:

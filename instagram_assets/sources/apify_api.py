@@ -306,6 +306,5 @@ class Apify:
         return printable(words.replace(self.token, "…"), _LONGEST_MESSAGE).rstrip(".")
 
     def _cause(self, error: Exception) -> Exception | None:
-        """Returns the exception to set as the cause of our error (`raise from`); None if its text has the token in it.
-        """
+        """Returns the exception to chain as the cause of our error (`raise from`); None if its text has the token."""
         return None if self.token in str(error) else error

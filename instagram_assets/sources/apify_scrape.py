@@ -112,8 +112,7 @@ class _Work:
         return self._finish(self._start_new())
 
     def abort(self) -> None:
-        """Abort the current run; if it has already succeeded, the next scrape with the same request fetches its data.
-        """
+        """Abort the current run; if it has already succeeded, the next scrape with this request fetches its data."""
         record = self.record
         if record is None or not record.is_open:
             return
@@ -247,8 +246,7 @@ class _Work:
         return self.record
 
     def _find_run(self, apify: Apify, record: RunRecord, searches: int) -> ActorRun | None:
-        """Returns the run of an actor start that got no response; None if it is not listed after `searches` searches.
-        """
+        """Returns the run of an actor start that got no response; None if `searches` searches do not find it."""
 
         def is_ours(run_input: object) -> bool:
             if not isinstance(run_input, Mapping):
