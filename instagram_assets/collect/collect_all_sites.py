@@ -135,7 +135,7 @@ class ProgressListener:
         yield
 
     def before_request(self, request: Request) -> None:
-        """Called before a request, which can be delayed by rate limits."""
+        """Called before each request; rate limits can still delay that request."""
 
     def after_subject(self, found: SubjectResult) -> None:
         """Called with the result (`found`) of each account or hashtag."""

@@ -29,7 +29,7 @@ class SearchFolder:
 
     @cached_property
     def kept(self) -> list[Row]:
-        """The rows of the images that are in the folder."""
+        """The rows of the selected images, which are in the folder."""
         return [row for row in self.rows if row["kept"]]
 
     @cached_property

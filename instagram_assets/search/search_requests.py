@@ -62,8 +62,7 @@ class SearchRequest(BaseModel):
 
     @property
     def candidates(self) -> int:
-        """Number of results to read from the page; more than `limit`, as poor and duplicate images are dropped later.
-        """
+        """Number of results to read from the page: more than `limit`, as poor and duplicate images are then dropped."""
         return min(MOST_HITS, _CANDIDATES_PER_IMAGE * self.limit)
 
     @classmethod

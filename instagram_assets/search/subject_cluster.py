@@ -91,9 +91,10 @@ def near_duplicate_groups(
 
 
 class ClusteredSearch(NamedTuple):
-    """The rows of the table `search_clusters`, the choice of the subject's cluster, and curves for choosing eps.
+    """The result of clustering a search's images by DBSCAN.
 
-    `sweep` has curves over values of eps, the neighbourhood radius of DBSCAN.
+    `table` has the rows of the table `search_clusters`, `choice` the cluster that shows the subject. `sweep` has curves
+    over values of eps, the neighbourhood radius of DBSCAN, from which a user can choose it.
     """
 
     table: pa.Table
