@@ -36,8 +36,9 @@ class ResultsPage:
     """A snapshot of a page of search results.
 
     `counts` has the number of matching elements per image selector. `selector` is the first one with a match (empty if
-    none), and `images` are the attributes of its elements. `walls` and `nothing_found` are the configured selectors and
-    texts, for consent pages and for "no results", that are on the page. `status` is the HTTP status, 0 if unknown.
+    none), and `images` are the attributes of its elements. `walls` are those of the site's configured CSS selectors and
+    phrases for consent pages that occur on the page, `nothing_found` those for "no results". `status` is the HTTP
+    status, 0 if unknown.
     """
 
     url: str

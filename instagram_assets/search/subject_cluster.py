@@ -93,8 +93,8 @@ def near_duplicate_groups(
 class ClusteredSearch(NamedTuple):
     """The result of clustering a search's images by DBSCAN.
 
-    `table` has the rows of the table `search_clusters`, `choice` the cluster that shows the subject. `sweep` has curves
-    over values of eps, the neighbourhood radius of DBSCAN, from which a user can choose it.
+    `table` has the rows of the table `search_clusters`, `choice` the cluster that shows the subject. `sweep` has the
+    numbers of clusters and of images in none as curves over eps, the neighbourhood radius of DBSCAN.
     """
 
     table: pa.Table
