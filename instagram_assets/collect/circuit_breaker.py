@@ -44,7 +44,7 @@ class IdentityState:
     stopped_at: float | None = None
 
     def in_words(self, now: float) -> str:
-        """Message why no request is sent, with what to do or the end of the wait; empty if requests are allowed."""
+        """Message why no request is sent, and what to do or until when to wait; empty if requests are allowed."""
         if self.stopped:
             since = f" since {utc_datetime(self.stopped_at):%Y-%m-%d %H:%M} UTC" if self.stopped_at is not None else ""
             advice = ADVICE.get(self.stopped, "See what the site wants")
@@ -85,8 +85,8 @@ def record_classification(
 ) -> IdentityState:
     """Store a response's classification and update the identity's state; returns the new state.
 
-    In one transaction, the identity is suspended, paused, or its circuit breaker closed, as the outcome demands.
-    `request_id` is the row of the request in the database.
+    As the outcome demands, the identity is suspended or paused, or its circuit breaker is opened or closed. All changes
+    are one transaction. `request_id` is the row of the request in the database.
     """
     with database.writing() as connection:
         connection.execute(

@@ -1,4 +1,4 @@
-"""Gaps: periods whose posts of a hashtag can be missing, since the API only returns posts of the last 24 hours.
+"""Gaps: periods from which posts of a hashtag can be missing, since the API only returns those of the last 24 hours.
 
 A run covers the posts published from 24 hours before its last request for newest posts until its first such request.
 Runs that are further apart leave a gap.
@@ -25,7 +25,7 @@ _MONTH = 31 * 86_400.0
 
 @dataclass(frozen=True)
 class HashtagGap:
-    """A period whose posts of a hashtag can be missing; `begins` and `ends` are timezone-aware."""
+    """A period from which posts of a hashtag can be missing; `begins` and `ends` are timezone-aware."""
 
     hashtag: str
     begins: datetime
@@ -71,7 +71,7 @@ def all_hashtag_gaps(
     """The gaps of all hashtags that were ever collected, sorted by name.
 
     `collected` are the hashtags that are still collected (None: all); a hashtag that is not has no gap after its last
-    run. `since` limits the result to gaps that end after this Unix timestamp.
+    run. `since` limits the result to gaps that end after this Unix timestamp (None: 31 days before `now`).
     """
     with database.reading() as connection:
         rows = connection.execute(
