@@ -93,8 +93,9 @@ def _text(path: Path) -> str:
 
 
 class _Lines:
-    """Iterates over the lines of a file, skipping comments and blank lines between records.
+    """Iterates over the lines of an account list, skipping comments and blank lines between records.
 
+    A record is one account: a line, or a table row, which spans several lines if a quoted cell contains line breaks.
     `number` is the line number at which the current record begins. In a plain list (not a table), comments after the
     names are removed as well.
     """
@@ -121,7 +122,7 @@ class _Lines:
 
 
 def _cells(text: str, path: Path, notes: list[str]) -> Iterator[tuple[int, str]]:
-    """Yield, for each row, the line number at which it begins and the text of its name column."""
+    """Yield, for each row, the line number at which it begins and the content of its account-name column."""
     lines = _Lines(text)
     head = next(lines, "")
     alone = _COMMENT_BEHIND.sub("", head).strip(_BLANKS + CELL_SEPARATORS)
@@ -152,14 +153,14 @@ def _cells(text: str, path: Path, notes: list[str]) -> Iterator[tuple[int, str]]
 
 
 def _again(head: str, lines: _Lines) -> Iterator[str]:
-    """Yield the first line (`head`), which was already read to detect the format, then the remaining lines."""
+    """Yield the first line (`head`), which was already consumed to detect the format, then the remaining lines."""
     if head:
         yield head
     yield from lines
 
 
 def _place(row: Sequence[str], path: Path, line: int, notes: list[str]) -> tuple[int, bool]:
-    """Detect from the first row the index of the column with the names, and whether that row is a header."""
+    """Detect from the first row the index of the account-name column, and whether that row is a header."""
     keys = [_BETWEEN_WORDS.sub("", cell).casefold() for cell in row]
     is_alone = sum(map(bool, row)) == 1
     known = [column for column in NAME_COLUMNS if column in keys]

@@ -15,10 +15,11 @@ BackoffMode = Literal["geometric", "tower"]
 
 @dataclass(frozen=True)
 class Backoff:
-    """Exponential backoff: waits of up to mult * exp^n seconds (`geometric`) or repeated powers (`tower`), at most
-    `cap`.
+    """Exponential backoff with random waits, whose maximum grows with each failure up to `cap` seconds.
 
-    Raises ValueError, which says what to change, if the waits would not grow or a parameter is not a number.
+    The maximum wait after failure n (from 0) is mult * exp^n seconds (`geometric`), or mult, then each time the
+    previous one to the power of `exp` (`tower`). Raises ValueError, which says what to change, if the waits would not
+    grow or a parameter is not a number.
 
     >>> [Backoff(2, 3).longest(failure) for failure in range(4)]
     [2.0, 6.0, 18.0, 54.0]
@@ -44,7 +45,7 @@ class Backoff:
             )
 
     def longest(self, failure: int) -> float:
-        """The longest wait in seconds after failure number `failure`, counted from 0."""
+        """The maximum wait in seconds after failure number `failure`, counted from 0."""
         try:
             # With integers, the power would be computed exactly, which takes forever for large exponents.
             power = float(self.exp) ** failure

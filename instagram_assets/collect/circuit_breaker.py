@@ -1,8 +1,8 @@
-"""Circuit breaker and stops per identity (a login, token or anonymous client), stored in the database.
+"""Circuit breaker and suspension per identity (a login, token or anonymous client), stored in the database.
 
 The breaker opens when an identity is throttled: for 15 minutes the first time, doubled each further time in a row, up
-to six hours or longer if the site demands it. A stop blocks all requests until a person clears it. A pause that a
-successful response asked for is stored in the same table.
+to six hours or longer if the site demands it. A suspension ("stop") blocks all requests until a person clears it. A
+pause that the site demanded in a successful response is stored in the same table.
 """
 
 import sqlite3
@@ -33,7 +33,8 @@ CLEAR_HINT = "then say so with `instagram-assets collect --cleared`"
 class IdentityState:
     """State of an identity: no request is sent before `open_until` (Unix seconds), and none at all while `stopped`.
 
-    `opened` counts how often in a row the breaker opened; `reason` says why the identity is paused or stopped.
+    `stopped` is the response outcome that suspended the identity until a person clears it; None if it is not suspended.
+    `opened` counts how often in a row the breaker opened; `reason` says why the identity is paused or suspended.
     """
 
     open_until: float = 0.0
@@ -55,21 +56,21 @@ class IdentityState:
 
 
 def identity_state(database: CollectorDatabase, identity: str) -> IdentityState:
-    """Load the state of an identity (login, token or client); the default state if it is not in the database."""
+    """Load the state of an identity (login, token or client); a state without pause if it is not in the database."""
     with database.reading() as connection:
         return _state(connection, identity)
 
 
 def identity_states(database: CollectorDatabase) -> dict[str, IdentityState]:
-    """Load the state of every identity (by name) that was ever throttled, paused or stopped."""
+    """Load the state of every identity that was ever throttled, paused or suspended, keyed by its name."""
     with database.reading() as connection:
         return {row["identity"]: _of(row) for row in connection.execute("SELECT * FROM identities ORDER BY identity")}
 
 
 def clear_stop(database: CollectorDatabase, identity: str) -> bool:
-    """Clear an identity's stop after a person has resolved its cause; returns False if the identity was not stopped.
+    """Clear an identity's suspension after a person has resolved its cause; returns False if it was not suspended.
 
-    An open breaker is not closed by this: it stays open until its time is over.
+    If the circuit breaker is open, it stays open until its time is over.
     """
     with database.writing() as connection:
         cleared = connection.execute(
@@ -82,8 +83,10 @@ def clear_stop(database: CollectorDatabase, identity: str) -> bool:
 def record_classification(
     database: CollectorDatabase, request_id: int, identity: str, classification: Classification, now: float
 ) -> IdentityState:
-    """Store the classification of a response and stop, pause or release the identity accordingly, in one transaction;
-    returns the identity's new state.
+    """Store a response's classification and update the identity's state; returns the new state.
+
+    As the outcome demands, the identity is suspended or paused, or its circuit breaker is opened or closed. All changes
+    are one transaction. `request_id` is the row of the request in the database.
     """
     with database.writing() as connection:
         connection.execute(

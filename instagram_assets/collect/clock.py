@@ -51,7 +51,7 @@ def duration_text(seconds: float) -> str:
 
 
 def day_bounds(seconds: float, zone: tzinfo) -> tuple[float, float]:
-    """Unix timestamps of the start and end of the calendar day in `zone` that contains a timestamp."""
+    """Unix timestamps of the start and end of the calendar day, in time zone `zone`, that contains a timestamp."""
     day = datetime.fromtimestamp(seconds, zone).date()
     begins, ends = (datetime.combine(each, midnight(), zone) for each in (day, day + timedelta(days=1)))
     return begins.timestamp(), ends.timestamp()
@@ -65,7 +65,10 @@ def time_until_text(at: float, now: float) -> str:
 
 
 def correct_clock_skew_of_all(database: CollectorDatabase, clock: Clock) -> None:
-    """Set stored timestamps of all identities that are in the future to now; call it before budgets are read."""
+    """Set the stored timestamps of all identities that are in the future to now.
+
+    Call it before request budgets are read, since these count the stored requests by their time.
+    """
     with database.reading() as connection:
         ahead = connection.execute("SELECT DISTINCT identity FROM requests WHERE at > ?", (clock.now(),)).fetchall()
     for row in ahead:

@@ -1,4 +1,4 @@
-"""Collect all accounts and hashtags from all sites; used alike by the command line, a schedule and the web app."""
+"""Collect all accounts and hashtags from all sites; used by the command line, the schedule and the web app."""
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -36,10 +36,11 @@ def collect_until_settled(
     clock: Clock,
     log: Callable[[str], object],
 ) -> Iterator[SubjectResult]:
-    """Collect subjects (accounts, hashtags), and again those that must wait, until each has a final result to yield.
+    """Collect subjects (accounts, hashtags) repeatedly, until each has a final result; yields these results.
 
-    `run` collects some subjects and yields a result for each. Subjects with the outcome open or waiting are collected
-    again when their waiting time is over. If `run` raises, the results of the waiting subjects are yielded first.
+    `run` collects some of the subjects and yields a result for each. A subject with the outcome open or waiting is
+    collected again when its waiting time is over. If `run` raises, the results of the waiting subjects are yielded
+    before the error is raised.
     """
     pending = list(dict.fromkeys(subjects))
     before: dict[str, SubjectResult] = {}
@@ -70,7 +71,7 @@ def _may_go_on(found: SubjectResult) -> bool:
 
 
 def _wait(later: Sequence[SubjectResult], clock: Clock, log: Callable[[str], object]) -> None:
-    """Sleep until the earliest time at which one of the waiting subjects can be collected further."""
+    """Sleep until the earliest time at which one of the waiting subjects (`later`) can be collected further."""
     first = min(later, key=lambda found: found.until or 0.0)
     until, now = first.until or 0.0, clock.now()
     if until > now:
@@ -94,8 +95,8 @@ class CollectionOptions:
     """Options of a whole collection run, for all sites.
 
     `waits`: also wait for long pauses and for the next day's request budget. `takes_turns`: wait up to an hour for
-    another running collection to end. `inbox` is the folder in which files are written, and `publish` moves a file
-    from there to its destination. `stops_at_known`: do not request posts again that the lake has. `again`: also
+    another running collection to end. `inbox` is the folder in which files are written, and `publish` moves a file from
+    there to its destination. `stops_at_known`: do not request posts again that are already in the lake. `again`: also
     collect accounts that were collected a short time ago, or are recorded as not found or private.
     """
 
@@ -134,18 +135,18 @@ class ProgressListener:
         yield
 
     def before_request(self, request: Request) -> None:
-        """Called before a request, which can be delayed by rate limits."""
+        """Called before each request; rate limits can still delay that request."""
 
     def after_subject(self, found: SubjectResult) -> None:
-        """Called with the result of each account or hashtag."""
+        """Called with the result (`found`) of each account or hashtag."""
         posts = f", {found.posts:,} posts" if found.posts else ""
         self.log(f"{found.subject}: {found.outcome}{posts}{f' ({found.reason})' if found.reason else ''}")
 
 
 def collect_all(options: CollectionOptions, targets: Targets, listener: ProgressListener, done: RunResult) -> None:
-    """Collect all accounts and hashtags of all sites; an error at one site does not stop the others.
+    """Collect all accounts and hashtags of all sites; an error at one site does not stop the other sites.
 
-    Results are appended to `done` as they arrive, so that it can be used after an interruption as well. Raises
+    Results are appended to `done` as they arrive, so that it is also usable after an interruption. Raises
     CollectionRefusedError, before any request, if the user named an account that the settings do not permit.
     """
     refusal = _refusal(options.settings, targets)
@@ -223,8 +224,9 @@ def _collect(
 
 
 def _known(options: CollectionOptions, subjects: Sequence[str], log: _Log) -> Mapping[str, KnownPosts]:
-    """For each account, its newest post in the lake (where collection stops) and the posts whose likes and comments
-    are due to be read again.
+    """For each account, the two posts in the lake at which its collection can stop.
+
+    These are its newest post, and its oldest post whose like and comment counts are due to be fetched again.
     """
     accounts = [subject for subject in subjects if not is_hashtag(subject)]
     ages = options.settings.collection.growth_ages if options.scope.rereads else ()

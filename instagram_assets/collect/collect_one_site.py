@@ -52,15 +52,16 @@ def collect(
 ) -> Generator[SubjectResult]:
     """Collect each subject (account or hashtag) into a file of its own in the inbox; yields a result for each.
 
-    A subject that fails never ends the run for the others. With `again`, subjects are also requested that are recorded
-    as not found, private, renamed or replaced, that would have to wait, or that were collected a short time ago. Names
-    whose data was erased on request (`forgotten`) are never requested. `known` has each account's newest post in the
-    lake, so that only newer posts are collected.
+    A subject that fails never ends the run for the other subjects. With `again`, subjects are also requested that are
+    recorded as not found, private, renamed or replaced, that would have to wait, or that were collected a short time
+    ago. Names whose data was erased on request (`forgotten`) are never requested. `known` has each account's newest
+    post in the lake, so that only newer posts are collected.
 
-    When the site stops or throttles the identity, when no proxy works, or when three subjects in a row are answered in
-    an unknown format, no more requests are sent: the other subjects are yielded with the outcome not_asked, and after
-    the last the reason is raised as IdentityStoppedError, BreakerOpenError, ProxiesError or AnswersChangedError.
-    Raises BusyError if another run collects from the same site, StorageError if a file cannot be written.
+    When the site suspends or throttles the identity, when no proxy works, or when three subjects in a row get a
+    response in an unknown format, no more requests are sent: the remaining subjects are yielded with the outcome
+    not_asked, and after the last one the reason is raised as IdentityStoppedError, BreakerOpenError, ProxiesError or
+    AnswersChangedError. Raises BusyError if another run collects from the same site, StorageError if a file cannot be
+    written.
     """
     with _alone(database, site):
         limits, delivery = budget or Budget(), CrawlDelivery(site.name, database, inbox, clock, forgotten)
@@ -77,7 +78,10 @@ def collect(
 
 @contextmanager
 def _alone(database: CollectorDatabase, site: SiteAdapter) -> Generator[None]:
-    """Lock a site for this run, since two runs would request the same pages or store each other's. Raises BusyError."""
+    """Context manager: lock a site for this run. Raises BusyError if another run collects from it.
+
+    Two runs at once would request the same pages twice and mix up their stored pages.
+    """
     folder = database.folder / "runs" / site.name
     refusal = BusyError(f"Another run collects from {site.name}. Let it end, or stop it, then run again.")
     with alone_or(folder, refusal):
@@ -114,7 +118,7 @@ class _Run:
         return replace(found, requests=self._requests(subject) - before)
 
     def _refused(self, subject: str, crawl: Crawl | None) -> SubjectResult | None:
-        """The result for a subject that cannot be requested now, such as waiting or private; None if it can be."""
+        """The result for a subject that must not be requested now (such as waiting or private); None if it may be."""
         if reason := self.site.refusal(subject):
             return SubjectResult(subject, CollectionOutcome.REFUSED, reason)
         now, seen = self.clock.now(), load_subject(self.database, self.site.name, subject)
@@ -172,7 +176,7 @@ class _Run:
         return open_crawl(self.database, self.site.name, subject, bounds, self.clock.now(), self.site.identity)
 
     def _bounds(self, subject: str) -> Bounds:
-        """Where the crawl of a subject stops: at the posts that the lake has, or at the day given by the scope."""
+        """Where the crawl of a subject stops: at posts that are already in the lake, or at the day set by the scope."""
         if is_hashtag(subject):  # whose posts are not ordered by time
             return Bounds(None)
         since, due = self._bound(subject), self.known.get(subject, KnownPosts()).due
@@ -181,9 +185,9 @@ class _Run:
         return Bounds(self.scope.posts, since)
 
     def _bound(self, subject: str) -> float | None:
-        """Unix timestamp up to which posts are not collected as new; None without such a bound.
+        """Unix timestamp up to which posts do not count as new; None if there is no such limit.
 
-        Older posts can still be fetched when their likes and comments are due to be read again.
+        Older posts can still be fetched when their like and comment counts are due to be fetched again.
         """
         newest, day = self.known.get(subject, KnownPosts()).newest, self.scope.newer_than
         known = newest.timestamp() if newest is not None and not self.scope.behind_known else None
@@ -193,7 +197,7 @@ class _Run:
         return since if known is None or not self.scope.catches_up else min(since, known)
 
     def _requests(self, subject: str) -> int:
-        """Number of requests about a subject that all runs so far have sent."""
+        """Number of requests about a subject that were sent so far, by all runs."""
         with self.database.reading() as connection:
             query = "SELECT COUNT(*) FROM requests WHERE site = ? AND subject = ?"
             return connection.execute(query, (self.site.name, subject)).fetchone()[0]

@@ -1,4 +1,4 @@
-"""Which accounts and hashtags to collect from which site: those named by a user, or those of the registry."""
+"""Which accounts and hashtags to collect from which site: those named by a user, or those of the registry file."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ TargetKind = Literal["all", "accounts", "hashtags"]
 class Targets:
     """The accounts and hashtags to collect from each site, in order; `notes` say which were left out and why.
 
-    `is_named` is true if a user named them, false if they come from the registry.
+    `is_named` is true if a user named them, false if they come from the registry (the file of accounts to collect).
     """
 
     subjects: Mapping[SiteName, tuple[str, ...]]
@@ -32,7 +32,7 @@ class Targets:
 def choose_targets(
     settings: Settings, names: Sequence[str] = (), *, by: SiteName | None = None, of: TargetKind = "all"
 ) -> Targets:
-    """The accounts and hashtags in `names`; without names, those that the registry collects this week.
+    """The accounts and hashtags in `names`; without names, those that the registry file schedules for this week.
 
     `by` chooses the site, `of` limits the registry to accounts or hashtags. Raises SettingsError if there is no
     registry, CollectionRefusedError if nothing is to be collected or a name is invalid.
@@ -43,10 +43,10 @@ def choose_targets(
 
 
 def named_targets(texts: Iterable[str], registry: Registry | None, by: SiteName | None = None) -> Targets:
-    """Parse the accounts and hashtags that a user named, each with the site to collect it from.
+    """Parse the accounts and hashtags that a user named (`texts`), each with the site to collect it from.
 
-    The site is `by` if given, else the one in the registry, else the official API. Raises CollectionRefusedError that
-    lists every invalid name.
+    The site is `by` unless that is None, else the one in the registry, else the official API. Raises
+    CollectionRefusedError that lists every invalid name.
     """
     sources = {} if registry is None else {entry.name: entry.source for entry in registry.entries}
     found: dict[SiteName, dict[str, None]] = {GRAPH_API: {}, INSTAGRAM: {}}
@@ -70,7 +70,7 @@ def named_targets(texts: Iterable[str], registry: Registry | None, by: SiteName 
 def registered_targets(
     registry: Registry, week: date, by: SiteName | None = None, *, of: TargetKind = "all"
 ) -> Targets:
-    """The accounts and hashtags that the registry collects in the ISO week of the day `week`.
+    """The accounts and hashtags that the registry schedules for the ISO week that contains the day `week`.
 
     Entries with the source `apify` or `files` are left out; one without a source is for the official API. `by` limits
     the result to one site, `of` to accounts or hashtags. Raises CollectionRefusedError if nothing is left.
@@ -110,5 +110,8 @@ def _entries(number: int) -> str:
 
 
 def accounts_registry(settings: Settings) -> Registry:
-    """Load the registry of accounts and hashtags, without those erased on request. Raises SettingsError if missing."""
+    """Load the registry of accounts and hashtags, with those erased on request left out.
+
+    Raises SettingsError if the registry file is missing.
+    """
     return load_registry(settings.accounts_file, load_tombstones(settings.folder("privacy")))

@@ -57,7 +57,10 @@ UNFINISHED = (CollectionOutcome.OPEN, CollectionOutcome.WAITING, CollectionOutco
 
 @dataclass
 class RunResult:
-    """Results of all accounts and hashtags of a run (`found`), and errors that ended a whole site (`errors`)."""
+    """Results of all accounts and hashtags of a run (`found`), and errors that ended a whole site (`errors`).
+
+    `expected` is the number of accounts and hashtags that the run was to collect.
+    """
 
     expected: int = 0
     found: list[SubjectResult] = field(default_factory=list[SubjectResult])
@@ -68,7 +71,7 @@ class RunResult:
 
     @property
     def brought(self) -> list[SubjectResult]:
-        """Results with a file that was written in this run."""
+        """The results for which this run wrote a file."""
         return [one for one in self.of(*DELIVERED) if one.file is not None]
 
     @property

@@ -30,8 +30,10 @@ class CollectionScope:
 
 @dataclass(frozen=True)
 class KnownPosts:
-    """Publication times of two posts of an account in the lake: the newest one, and the oldest one whose likes and
-    comments are due to be read again.
+    """Publication times of two posts of an account in the lake.
+
+    `newest` is that of its newest post, `due` that of its oldest post whose like and comment counts are due to be
+    fetched again.
     """
 
     newest: datetime | None = None
@@ -42,14 +44,14 @@ class KnownPosts:
 class Bounds:
     """Where a crawl stops: after `posts` posts, or at the first post that is not newer than the Unix timestamp `since`.
 
-    None is no bound; without any, the crawl ends when the site shows no more posts.
+    None means that there is no such bound; without any, the crawl ends when the site shows no more posts.
     """
 
     posts: int | None
     since: float | None = None
 
     def and_also(self, other: "Bounds") -> "Bounds":
-        """The narrowest bounds that cover both of these."""
+        """The narrowest bounds within which a crawl includes all posts of both crawls."""
         posts = None if self.posts is None or other.posts is None else max(self.posts, other.posts)
         since = None if self.since is None or other.since is None else min(self.since, other.since)
         return Bounds(posts, since)
@@ -71,16 +73,16 @@ def is_satisfied(bounds: Bounds, found: Sequence[CrawlPage], posts: int) -> bool
 def is_stuck(found: Sequence[CrawlPage], new: int) -> bool:
     """Whether pagination is stuck: the last page has no new posts and the same cursor as the page before it.
 
-    `new` is the number of new posts on the last page.
+    `found` are the pages so far, `new` is the number of new posts on the last one.
     """
     return len(found) > 1 and not new and found[-1].cursor == found[-2].cursor
 
 
 def incompleteness_note(bounds: Bounds, found: Sequence[CrawlPage], bound: float | None) -> str:
-    """Message for a crawl that ended at its maximum number of posts before it reached those in the lake, else empty.
+    """Message for a crawl that reached its maximum number of posts before the posts in the lake; else empty.
 
-    Posts newer than the timestamp `bound` were requested as new posts, older ones only to read their likes and
-    comments again.
+    Posts newer than the Unix timestamp `bound` were requested as new posts, older ones only to fetch their like and
+    comment counts again.
     """
     if bounds.since is None or not found or found[-1].cursor is None or _is_older(found[-1], bounds.since):
         return ""

@@ -37,8 +37,9 @@ class AccountStatus:
 
 @dataclass(frozen=True)
 class IdentityStatus:
-    """Status of an identity (login, token or anonymous client): no request is sent while it is `stopped` or before
-    `open_until`.
+    """Status of an identity (login, token or anonymous client) and its numbers of requests.
+
+    No request is sent while it is suspended (`stopped` has the cause) or before `open_until`.
     """
 
     identity: str

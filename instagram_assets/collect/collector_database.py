@@ -51,7 +51,7 @@ _SCHEMA = (
 class CollectorDatabase:
     """The SQLite database in a folder, created if missing; `reading` and `writing` open a connection for each use.
 
-    Raises StorageError, which says what to do, if the file is damaged or cannot be written; stored rows are kept.
+    Raises StorageError, which says what to do, if the file is damaged or cannot be written; its data is not deleted.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -98,7 +98,10 @@ class CollectorDatabase:
             raise StorageError(f"{self.file}: {error}. {_remedy(error)}, then run again.") from error
 
     def _lay_out(self, connection: sqlite3.Connection, was_there: bool) -> None:
-        """Create the tables, or migrate those of an older schema version; `was_there`: the file existed before."""
+        """Create the tables, or migrate those of an older schema version.
+
+        `was_there` is whether the database file existed before.
+        """
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version > _VERSION:
             raise StorageError(

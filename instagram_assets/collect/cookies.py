@@ -33,7 +33,7 @@ class Cookies:
 
     @property
     def identity(self) -> str:
-        """Name of this login in the collector's database: the same for all sessions of an account, without a secret."""
+        """Name of this login in the collector's database, without secrets; the same for all sessions of an account."""
         return f"instagram:{sha256(f'instagram {self.user_id}'.encode()).hexdigest()[:16]}"
 
     @property
@@ -52,7 +52,7 @@ class _Cookie(NamedTuple):
 
 
 def read_cookies(file: str, now: float) -> Cookies:
-    """Read the login from a file of cookies: a cookies.txt, the JSON of an extension, or an object of names and values.
+    """Read the login from a cookie file: cookies.txt, a browser extension's JSON, or a JSON object of names and values.
 
     Raises FileError, which says what to do, if the file is missing, has another format, or contains no login that is
     valid at `now` (Unix seconds). No message contains the value of a cookie.
@@ -121,7 +121,7 @@ def _of_lines(text: str) -> list[_Cookie]:
 
 
 def _of_json(value: Any) -> list[_Cookie]:
-    """Extract the cookies from JSON: a list of cookies, a list under `cookies`, or an object of names and values."""
+    """Extract the cookies from JSON: a list of cookies, a list under the key `cookies`, or an object {name: value}."""
     inner: Any = value.get("cookies", value) if isinstance(value, dict) else value
     if isinstance(inner, dict):
         pairs: Mapping[str, Any] = inner

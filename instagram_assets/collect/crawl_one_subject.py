@@ -49,9 +49,10 @@ _CHANGED_IN_A_ROW = 3
 
 @dataclass
 class Crawler:
-    """Fetches pages of one site for one crawl after the other; `ended_by` is the error that ends the run, if any.
+    """Fetches the pages of a site's crawls, one crawl after another; `ended_by` is the error that ends the run, if any.
 
     With `again`, an account is collected even if its name now belongs to another account id than the stored one.
+    `changed` counts how many crawls in a row got a response in an unknown format.
     """
 
     site: SiteAdapter
@@ -68,8 +69,8 @@ class Crawler:
     def crawl_pages(self, crawl: Crawl, bound: float | None) -> SubjectResult:
         """Fetch page after page of a crawl until it is complete or blocked.
 
-        Posts newer than the Unix timestamp `bound` are collected as new posts, older ones only to read their likes and
-        comments again.
+        Posts newer than the Unix timestamp `bound` are collected as new posts, older ones only to fetch their like and
+        comment counts again.
         """
         subject = crawl.subject
         seen = load_subject(self.database, self.site.name, subject)
@@ -114,16 +115,19 @@ class Crawler:
         return self.delivery.finish(crawl, CollectionOutcome.COMPLETE, "; ".join(filter(None, (as_of, reason))))
 
     def _wait_for_budget(self, crawl: Crawl, found: Sequence[CrawlPage], reason: str, until: float) -> SubjectResult:
-        """Result of a crawl whose daily budget is used up: an account's continues later, a hashtag's ends.
+        """Result of a crawl whose daily request budget is used up: an account's continues later, a hashtag's ends.
 
-        A hashtag's pages cannot be continued another day, since the site then shows other posts.
+        A hashtag's crawl cannot be continued another day, since the site then shows other posts.
         """
         if is_hashtag(crawl.subject) and found:
             return self.delivery.finish(crawl, CollectionOutcome.PARTIAL, reason)
         return SubjectResult(crawl.subject, CollectionOutcome.OPEN, reason, posts=count_posts(found), until=until)
 
     def _store(self, crawl: Crawl, seen: SubjectRow, position: int, page: CrawlPage) -> CrawlPage:
-        """Store a page and update the row of its account or hashtag, in one transaction."""
+        """Store a page as number `position` of a crawl and update its subject's row (`seen`), in one transaction.
+
+        Returns the page with its records loaded from the database on access.
+        """
         now = self.clock.now()
         with self.database.writing() as connection:
             store_page(connection, crawl.id, position, now, page)
@@ -131,7 +135,11 @@ class Crawler:
         return with_lazy_records(page, self.database, crawl.id, position)
 
     def _stranger(self, crawl: Crawl, seen: SubjectRow, page: CrawlPage) -> SubjectResult | None:
-        """End a crawl whose name now belongs to another account, or whose account was erased on request; else None."""
+        """End a crawl whose name now belongs to another account, or whose account was erased on request.
+
+        Returns its result; None if neither is the case. `seen` is the stored row of the account, `page` the fetched
+        page.
+        """
         if self.delivery.is_forgotten(crawl.subject, page):
             return self.delivery.forget(crawl.subject, crawl)
         profile_id = profile_id_in([page])
@@ -148,7 +156,10 @@ class Crawler:
     def _refusal(
         self, crawl: Crawl, seen: SubjectRow, request: Request, classification: Classification
     ) -> SubjectResult:
-        """End or suspend a crawl whose last request returned no page; returns its result."""
+        """End or suspend a crawl whose last request returned no page; returns its result.
+
+        `seen` is the stored row of its account or hashtag.
+        """
         if classification.outcome in FINAL_OUTCOMES:
             self.changed = 0
             return self.delivery.finish(

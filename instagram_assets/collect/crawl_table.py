@@ -14,7 +14,7 @@ _DAY = 86_400
 
 @dataclass(frozen=True)
 class Crawl:
-    """A crawl of one `subject` (account or hashtag); with an `outcome`, all its pages are fetched.
+    """A crawl of one `subject` (account or hashtag); once it has an `outcome`, no more pages are fetched.
 
     After that only its file has to be written and the crawl marked as closed (`ended_at`). `identity` is the login,
     token or anonymous client that fetched the pages, since cursors are valid for that identity only; it is empty in
@@ -85,7 +85,10 @@ def set_outcome(connection: sqlite3.Connection, crawl: Crawl, outcome: str, reas
 
 
 def close_crawl(connection: sqlite3.Connection, crawl: Crawl, now: float, file: str | None) -> None:
-    """Mark a crawl as closed and delete its pages, within the caller's transaction; `file` is its name in the inbox."""
+    """Mark a crawl as closed and delete its pages, within the caller's transaction.
+
+    `file` is the name of its file in the inbox; None if no file was written.
+    """
     connection.execute("DELETE FROM pages WHERE crawl = ?", (crawl.id,))
     connection.execute("UPDATE crawls SET ended_at = ?, file = ? WHERE id = ?", (now, file, crawl.id))
 

@@ -1,4 +1,4 @@
-"""Graph API: the fields that requests ask for, and the classification of responses and error codes.
+"""Graph API: values of the query parameter `fields`, and the classification of responses and error codes.
 
 An error response is `{"error": {"message", "type", "code", "error_subcode", "fbtrace_id"}}` (Meta's reference of 2026);
 field names are those of the reference of v25.0 (2026-08). Only fields that become columns are requested, since one
@@ -20,7 +20,7 @@ _JSON = (b"{", b"[")
 
 
 def response_content(response: Response) -> Any | Classification:
-    """The JSON content of a response, also of an API error; a Classification if the body is not JSON."""
+    """The JSON content of a response, be it data or an API error; a Classification if the body is not JSON."""
     if response.status == _NO_ANSWER:
         why = printable(response.body.decode("utf-8", "replace"), _SHOWN)
         return Classification(ResponseOutcome.TRANSIENT, f"no answer: {why or 'the connection failed'}")
@@ -41,7 +41,7 @@ def response_content(response: Response) -> Any | Classification:
 
 
 def as_object(value: Any) -> Mapping[str, Any]:
-    """The value if it is a JSON object, else an empty one."""
+    """The value if it is a JSON object (a mapping), else an empty mapping."""
     return value if isinstance(value, dict) else {}  # pyright: ignore[reportUnknownVariableType]  keys of JSON are text
 
 
@@ -52,7 +52,7 @@ def without_token(body: bytes, token: str) -> str:
 
 
 def classify_status(status: int) -> Classification | None:
-    """Classification by HTTP status, for a body without an error message; None for status 200."""
+    """Classification by HTTP status, for a body without an error message; None for status 200, which is no error."""
     if status == _TOO_MANY:
         return Classification(ResponseOutcome.THROTTLED, "too many requests (status 429)")
     if status >= 500:
@@ -135,7 +135,7 @@ def classify_error(error: Mapping[str, Any], *, of_hashtag: bool, own_id: str, t
 
 
 def _integer(value: object) -> int:
-    """An error code, given as an integer or a string, as an integer; 0 for anything else."""
+    """Convert an error code, which the API sends as an integer or a string, to an integer; 0 for anything else."""
     if isinstance(value, bool):
         return 0
     try:

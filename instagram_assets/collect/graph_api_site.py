@@ -126,7 +126,7 @@ class GraphApiSite:
         return self._request(self._settings.user_id, f"further posts of {subject}", fields=fields)
 
     def token_request(self) -> Request:
-        """The request for the token's expiry, for `graph_api_token.check_token_expiry`."""
+        """The request for the token's expiry date, to be passed to `graph_api_token.check_token_expiry`."""
         return token_request(self._url("debug_token"), self._token, self._headers)
 
     def classify(self, request: Request, response: Response) -> Classification:
@@ -142,7 +142,7 @@ class GraphApiSite:
         )
 
     def parse(self, request: Request, content: Any) -> CrawlPage:
-        """Parse the content of a response: a profile with its posts, posts, or the id of a hashtag."""
+        """Parse the content of a response: a profile with posts, a page of posts, or the id of a hashtag."""
         place = _place(request)
         if place in (RECENT_EDGE, TOP_EDGE):
             return self._page_of_hashtag(place, content)
@@ -217,17 +217,20 @@ class GraphApiSite:
 
 
 def graph_api_identity(settings: GraphApiSettings) -> str:
-    """Name, in the database, of the account that sends the requests; hashtag budget, rate limits and stops are its."""
+    """Name, in the database, of the account that sends the requests.
+
+    The hashtag budget, rate limits and suspensions are kept under this name.
+    """
     return f"{GRAPH_API}:{settings.user_id}"
 
 
 def newest_posts_label(hashtag: str) -> str:
-    """The text that describes requests for a hashtag's newest posts in the database (column `what`)."""
+    """The description, in the database column `what`, of requests for a hashtag's newest posts."""
     return f"the newest posts of {hashtag}"
 
 
 def _place(request: Request) -> str:
-    """The last segment of a request's URL path, which Meta calls the edge."""
+    """The last segment of a request's URL path, which names the kind of data requested (Meta calls it the edge)."""
     return request.url.rpartition("/")[2]
 
 
@@ -260,7 +263,7 @@ def _records(content: Any) -> list[Json]:
 
 
 def _hashtag_id(content: Any) -> str:
-    """The id of a hashtag, from a response that is an object or a list of them. Raises ContractError without one."""
+    """The id of a hashtag, from a response that is an object or a list of objects. Raises ContractError without one."""
     found = as_object(content).get("id") or next((item.get("id") for item in _records(content)), None)
     if not isinstance(found, (str, int)) or not str(found).isascii() or not str(found).isdigit():
         raise ContractError("the answer has no id of the hashtag, in digits")
@@ -268,7 +271,7 @@ def _hashtag_id(content: Any) -> str:
 
 
 def _after(connection: Any) -> str | None:
-    """The cursor of the page that follows; None at the end."""
+    """The cursor of the next page, from the API's object that contains the list of posts; None at the end."""
     after = as_object(_paging(connection).get("cursors")).get("after")
     if after is None or after == "":
         return None
@@ -298,7 +301,7 @@ def _time(value: object) -> datetime | None:
 
 
 def _repeats(page: CrawlPage, before: Iterable[CrawlPage]) -> bool:
-    """Whether all posts of a page were already on earlier pages, which marks the last page."""
+    """Whether all posts of a page were already on earlier pages (`before`): then there are no more pages."""
     seen = {post.shortcode for earlier in before for post in earlier.posts}
     return bool(page.posts) and all(post.shortcode in seen for post in page.posts)
 

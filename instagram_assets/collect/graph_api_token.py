@@ -1,6 +1,6 @@
 """Expiry of the Graph API token: requested once a day, with a warning before it expires.
 
-The expiry is stored in the database, in the column `reason` of the request's row.
+The expiry date is stored in the database, in the column `reason` of the request's row.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,14 +26,14 @@ _NOT_TOLD = "the API does not tell when the token ends"
 
 
 def token_request(url: str, token: str, headers: Mapping[str, str]) -> Request:
-    """The request for a token's expiry; the token is sent as a form field, so that it is in no URL."""
+    """The request for a token's expiry date; the token is sent as a form field, so that it is in no URL."""
     # A keyed hash of the token, so that a stored response about an older token is not used for this one.
     mark = blake2b(token.encode(), key=_WHAT.encode(), digest_size=4).hexdigest()
     return Request(url, f"{_WHAT} ({mark})", form={"input_token": token, "method": "get"}, headers=headers)
 
 
 def is_about_token(request: Request) -> bool:
-    """Whether a request is the one for a token's expiry."""
+    """Whether a request asks for a token's expiry date."""
     return request.what.startswith(_WHAT)
 
 
@@ -62,8 +62,8 @@ def check_token_expiry(
 ) -> datetime | None:
     """When the token expires, None if unknown; requested from the API if the stored result is older than a day.
 
-    `question` is the request to send. Logs a warning from 14 days before the expiry. Raises what `requester` raises,
-    such as IdentityStoppedError for an expired token.
+    `question` is the request to send. Logs a warning from 14 days before the expiry. Errors of `requester` are passed
+    on, such as IdentityStoppedError for an expired token.
     """
     now = clock.now()
     at, said = _last_answer(database, identity, question) or (None, "")
@@ -82,7 +82,7 @@ def check_token_expiry(
 
 
 def days_left(ends: datetime, now: float) -> int:
-    """Whole days until the token expires, at least 0."""
+    """Whole days from now until the time `ends`, at which the token expires; at least 0."""
     return max(0, int((ends.timestamp() - now) // _DAY))
 
 
@@ -106,7 +106,7 @@ def _end_in(said: str) -> datetime | None:
 
 
 def _seconds(value: object) -> float | None:
-    """A Unix timestamp from the API if a datetime can represent it; None for anything else."""
+    """A Unix timestamp from the API, if it is in the range of datetime; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 253_370_764_800:
         return None
     return float(value)

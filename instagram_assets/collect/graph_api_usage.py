@@ -30,8 +30,8 @@ _SHOWN = 80
 class Usage:
     """Usage of Meta's rate limits.
 
-    `percent` is the highest usage of all limits; `regained` is the seconds until requests are answered again, 0 if
-    unknown.
+    `percent` is the highest usage of all limits, in percent; `regained` is the number of seconds until the API answers
+    requests again, 0 if unknown.
     """
 
     percent: float = 0.0
@@ -39,12 +39,15 @@ class Usage:
 
     @property
     def stops(self) -> bool:
-        """Whether usage is so high (95 % or a reached limit) that no requests should be sent for now."""
+        """Whether usage is so high (95 % or more, or a limit is reached) that no requests should be sent for now."""
         return self.percent >= STOP_PERCENT or self.regained > 0
 
     @property
     def pause(self) -> float:
-        """Seconds to wait before the next request: none below 75 %, doubled every 4 %, from 95 % until usage falls."""
+        """Seconds to wait before the next request, by usage: 0 below 75 %, then doubled every 4 %.
+
+        From 95 % on, the pause lasts until usage falls.
+        """
         if self.stops:
             return min(self.regained or _STOPPED, _LONGEST)
         if self.percent < SLOW_DOWN_PERCENT:

@@ -54,10 +54,10 @@ def budget_used(database: CollectorDatabase, site: str, identity: str, now: floa
 
 
 def budget_refusal(database: CollectorDatabase, site: str, identity: str, hashtag: str, now: float, most: int) -> str:
-    """Why and until when a hashtag cannot be requested because of the weekly budget; empty if it can.
+    """Why and until when the weekly budget forbids requesting a hashtag; empty if it allows it.
 
-    `most` is the budget's number of hashtags. The budget also counts as used if the API itself said so a short time
-    ago, since other programs can use the same account.
+    `most` is the maximum number of hashtags. The budget also counts as used up if the API itself reported so in the
+    last 24 hours, since other programs can use the same account.
     """
     used = budget_used(database, site, identity, now)
     if any(use.hashtag == hashtag for use in used):
@@ -78,7 +78,7 @@ def budget_refusal(database: CollectorDatabase, site: str, identity: str, hashta
 
 
 def unsupported_reason(hashtag: str) -> str:
-    """Why the API does not support a hashtag (with its `#`), such as one with an emoji; empty if it does."""
+    """Why the API does not support a hashtag (`hashtag` begins with `#`), such as an emoji in it; empty if it does."""
     odd = [letter for letter in hashtag[1:] if unicodedata.category(letter) in _SYMBOLS or letter in _MORE_EMOJI]
     if odd:
         return f"{hashtag} holds an emoji or a sign ({odd[0]}), which Meta's hashtag search does not know"

@@ -1,6 +1,7 @@
-"""Periods from which posts of a hashtag can be missing: the API shows 24 hours, so runs further apart leave a gap.
+"""Gaps: periods from which posts of a hashtag can be missing, since the API only returns those of the last 24 hours.
 
 A run covers the posts published from 24 hours before its last request for newest posts until its first such request.
+Runs that are further apart leave a gap.
 """
 
 from collections.abc import Container
@@ -35,7 +36,7 @@ class HashtagGap:
         return (self.ends - self.begins).total_seconds() / 3_600
 
     def words(self, zone: tzinfo) -> str:
-        """A message about the gap, with its times in a time zone."""
+        """A message about the gap for users, with its times in the time zone `zone`."""
         begins, ends = (when.astimezone(zone) for when in (self.begins, self.ends))
         last = f"{ends:%H:%M}" if begins.date() == ends.date() else f"{ends:%Y-%m-%d %H:%M}"
         long = f"{self.hours:,.1f} hours" if self.hours >= 1 else f"{self.hours * 60:.0f} minutes"
@@ -69,7 +70,8 @@ def all_hashtag_gaps(
 ) -> list[HashtagGap]:
     """The gaps of all hashtags that were ever collected, sorted by name.
 
-    `collected` are the hashtags that are still collected (None: all); others have no gap after their last run.
+    `collected` are the hashtags that are still collected (None: all); a hashtag that is not has no gap after its last
+    run. `since` limits the result to gaps that end after this Unix timestamp (None: 31 days before `now`).
     """
     with database.reading() as connection:
         rows = connection.execute(
@@ -85,12 +87,15 @@ def all_hashtag_gaps(
 def missing_hashtag_hours(
     settings: Settings, database: CollectorDatabase, now: float, since: float | None = None
 ) -> list[HashtagGap]:
-    """The gaps of all hashtags; for hashtags no longer in the registry, only the gaps between their runs."""
+    """The gaps of all hashtags that end after the Unix timestamp `since` (None: of the last 31 days).
+
+    For hashtags that are no longer in the registry file, only the gaps between their runs.
+    """
     return all_hashtag_gaps(database, now, since=since, collected=_hashtags(settings))
 
 
 def _hashtags(settings: Settings) -> tuple[str, ...]:
-    """The hashtags that the registry collects this week; empty without a registry."""
+    """The hashtags that the registry file schedules for this week; empty without a registry."""
     try:
         return choose_targets(settings, of="hashtags").subjects.get(GRAPH_API, ())
     except InstagramAssetsError:
@@ -98,7 +103,7 @@ def _hashtags(settings: Settings) -> tuple[str, ...]:
 
 
 def _covered(database: CollectorDatabase, hashtag: str) -> list[tuple[float, float]]:
-    """For each complete run, the period (start, end as Unix timestamps) of which it has all posts of a hashtag."""
+    """For each complete run, the period (start, end as Unix timestamps) from which it has all posts of a hashtag."""
     with database.reading() as connection:
         rows = connection.execute(
             """SELECT COALESCE(MIN(requests.at), began_at) AS first, COALESCE(MAX(requests.at), ended_at) AS last

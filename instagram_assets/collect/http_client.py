@@ -97,7 +97,10 @@ class HttpClient:
             return self._classify_response(proxy, response, self._proxies)
 
     def _classify_response(self, proxy: Proxy, response: Response, proxies: Proxies) -> Response:
-        """The site's response received through a proxy; status 0 if the proxy failed or responded itself."""
+        """The site's response received through a proxy; status 0 if the proxy failed, or answered instead of the site.
+
+        The result is recorded in `proxies`.
+        """
         fault = response.body.decode("utf-8", "replace") if response.status == 0 else ""
         # Over TLS only the site itself can have responded.
         if self._origin[0] == "http" and _is_of_a_proxy(response):
@@ -248,12 +251,12 @@ def _none(reason: str) -> Response:
 
 
 def _named(response: Response, who: str) -> Response:
-    """The response; if its status is 0, `who` (the site or the proxy) is put before the reason in its body."""
+    """The response; if its status is 0, `who` (the site or the proxy) is put in front of the reason in its body."""
     return response if response.status else _none(f"{who} {response.body.decode('utf-8', 'replace')}")
 
 
 def _words(error: OSError) -> str:
-    """The operating system's error message about a connection, without the IP address."""
+    """The operating system's error message for a failed connection, without the IP address."""
     return os.strerror(error.errno) if error.errno else str(error) or type(error).__name__
 
 

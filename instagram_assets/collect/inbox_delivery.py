@@ -32,7 +32,7 @@ from instagram_assets.storage.atomic import shortened, write_atomic
 class CrawlDelivery:
     """Ends crawls of a site and writes their files into the inbox, except for accounts and hashtags erased on request.
 
-    `forgotten` are the tombstones of those.
+    `forgotten` lists those that were erased (their tombstones).
     """
 
     site: str
@@ -42,7 +42,10 @@ class CrawlDelivery:
     forgotten: Forgotten
 
     def is_forgotten(self, subject: str, page: CrawlPage | None = None) -> bool:
-        """Whether an account or hashtag was erased on request, by its name or its account id (stored or on `page`)."""
+        """Whether an account or hashtag was erased on request.
+
+        It is looked up by its name and, if it is an account, by its account ids: the stored one and the one on `page`.
+        """
         if self.forgotten.has("account", subject):
             return True
         known = load_subject(self.database, self.site, subject).profile_id
@@ -66,7 +69,7 @@ class CrawlDelivery:
     ) -> SubjectResult:
         """Store the outcome of a crawl and the state of its account or hashtag, then write its file and close it.
 
-        With `ends`, the row of an account, that account is no longer requested.
+        `ends` is the row of an account that is not to be requested any more, such as a private one; else None.
         """
         found, state, why = load_pages(self.database, crawl.id), outcome, reason
         if ends is not None and found:
@@ -123,10 +126,10 @@ def is_exported(inbox: Path, crawl: Crawl) -> bool:
 
 
 def write_export(inbox: Path, database: CollectorDatabase, crawl: Crawl) -> Path | None:
-    """Write the records of a crawl into its inbox file, in the order fetched; returns the path, None without records.
+    """Write the records of a crawl into its inbox file, in the order in which they were fetched.
 
-    Idempotent: a file that was already written is not written again. Raises StorageError if it cannot be written; the
-    records are still in the database then.
+    Returns the file's path; None if there are no records. Idempotent: a file that was already written is not written
+    again. Raises StorageError if it cannot be written; the records are still in the database then.
     """
     path = export_path(inbox, crawl)
     if is_exported(inbox, crawl):

@@ -27,10 +27,10 @@ _FILES = (".txt", ".csv", ".tsv")
 def check_permission(
     names: Iterable[str], options: CollectionSettings, registry: Callable[[], Collection[str]]
 ) -> None:
-    """Raise CollectionRefusedError unless the settings state a purpose and allow every one of these accounts.
+    """Raise CollectionRefusedError unless the settings state a purpose and allow every account in `names`.
 
-    `registry` returns the registered accounts; it is called if the settings allow all of those. Call this before any
-    request.
+    `registry` returns the accounts of the registry file; it is called only if the settings allow all of those. Call
+    this function before any request.
     """
     if not options.purpose.strip():
         raise _unset(
@@ -51,12 +51,15 @@ def check_permission(
 
 
 def check_allowed(settings: Settings, accounts: Iterable[str]) -> None:
-    """Raise CollectionRefusedError unless the settings allow these accounts, directly or through the registry."""
+    """Raise CollectionRefusedError unless the settings allow these accounts, by a list or through the registry file."""
     check_permission(accounts, settings.collection, lambda: accounts_registry(settings).names)
 
 
 def allowed_accounts(options: CollectionSettings, registry: Callable[[], Collection[str]]) -> frozenset[str]:
-    """The accounts that the settings allow to collect. Raises SettingsError or FileError if the setting is invalid."""
+    """The accounts that may be collected according to the settings.
+
+    `registry` returns the accounts of the registry file. Raises SettingsError or FileError if the setting is invalid.
+    """
     text = options.allowed.strip()
     if text.casefold() == ALLOW_REGISTRY:
         return frozenset(name for name in registry() if not is_hashtag(name))

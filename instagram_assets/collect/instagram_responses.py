@@ -99,7 +99,7 @@ def classify_response(response: Response, now: float) -> Classification:
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float:
-    """Seconds to wait by the `Retry-After` header (a number or an HTTP date), at most a day; 0 without a valid one."""
+    """Seconds to wait by the `Retry-After` header (seconds or an HTTP date), at most a day; 0 without a valid one."""
     text = headers.get("retry-after", "").strip()
     if text.isascii() and text.isdigit():
         return min(float(text[:9]), MAX_RETRY_AFTER)
@@ -150,7 +150,7 @@ def error_text(content: object) -> str:
 
 
 def _is_refusal(content: Any, status: int) -> TypeGuard[dict[str, Any]]:
-    """Whether a response is a refusal: status 400 or above, `"status": "fail"`, or no data beside its messages."""
+    """Whether a response is a refusal: status 400 or above, `"status": "fail"`, or without any data."""
     if not isinstance(content, dict):
         return False
     return status >= 400 or content.get("status") == "fail" or not _has_data(content)
@@ -163,7 +163,10 @@ def _has_data(record: Mapping[str, Any]) -> bool:
 
 
 def _meant(said: str, content: Mapping[str, Any]) -> ResponseOutcome | None:
-    """The outcome that a refusal's messages mean or, if these are unknown, its flags; None if neither is known."""
+    """The outcome of a refusal by its error messages (`said`) or, if these are unknown, by its flags.
+
+    None if neither is known.
+    """
     words = said.casefold()
     for outcome, signs in _WORDS:
         if any(sign in words for sign in signs):
@@ -207,7 +210,7 @@ def _unreadable(status: int, body: bytes, pause: float) -> Classification:
 
 
 def _refused(status: int, said: str, pause: float) -> Classification:
-    """Classify a refusal with an unknown message by its HTTP status."""
+    """Classify a refusal by its HTTP status, since its message (`said`) is unknown."""
     reason = said or f"status {status} without a word"
     if status in (404, 410):
         return Classification(ResponseOutcome.NOT_FOUND, said or f"status {status}")
@@ -233,7 +236,7 @@ def _read(content: Any, said: str) -> Classification:
 
 
 def _moment(text: str) -> float | None:
-    """An HTTP date as Unix seconds; None if it is invalid."""
+    """Parse an HTTP date to Unix seconds; None if it is invalid."""
     try:
         moment = parsedate_to_datetime(text)
         # "-0000" leaves the time naive, yet HTTP dates are always UTC.

@@ -1,4 +1,4 @@
-"""Site adapter for Instagram's website: a profile with its first posts, then page after page of the others.
+"""Site adapter for Instagram's website: a profile with its first posts, then page after page of older posts.
 
 Paths and query ids are settings, since Instagram changes them. Records are stored unchanged, so that the parsers of
 export files can read them; accounts that the site merely suggests are left out.
@@ -62,7 +62,10 @@ class _ProfileRequest(Request):
 
 @dataclass(frozen=True)
 class _PostsRequest(Request):
-    """The request for a page of a profile's posts; `is_awaited` if the page must contain posts."""
+    """The request for a page of a profile's posts, after `cursor`; without one, for the first page.
+
+    `is_awaited` is true if the page must contain posts, since the profile states a number of posts above 0.
+    """
 
     profile_id: str = ""
     username: str = ""
@@ -90,7 +93,7 @@ class InstagramSite:
         return "" if is_account_name(subject) else "no account has such a name"
 
     def next_request(self, subject: str, pages: Sequence[CrawlPage]) -> Request | None:
-        """The request for the profile or, after it, for the posts after the last page's cursor; None at the end."""
+        """The request for the profile or, once `pages` has it, for the next page of posts; None at the end."""
         if not pages:
             return _ProfileRequest(
                 self._url(self._settings.profile_path),
@@ -171,7 +174,7 @@ class InstagramSite:
         return {**_HEADERS, "X-IG-App-ID": self._settings.app_id, "Referer": referer, **login}
 
     def _is_wall(self, response: Response) -> bool:
-        """Whether a demand to log in concerns only this account, as some are shown to logged-in users only."""
+        """Whether a login demand concerns only this account: the site shows some accounts to logged-in users only."""
         return self._cookies is None and response.status == 400
 
     def _checked(self, request: Request, classification: Classification) -> Classification:
@@ -244,7 +247,7 @@ def _posts_page(data: Mapping[str, Any], request: _PostsRequest) -> CrawlPage:
 
 
 def _connection(data: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The object that contains the list of posts, found under any of its known names. Raises ContractError if none."""
+    """The object that contains the list of posts, found under any of its known keys. Raises ContractError if none."""
     places = [data, *(inner for name in ("user", "node") if isinstance(inner := data.get(name), dict))]
     for place in places:
         for name in _CONNECTIONS:
@@ -280,7 +283,7 @@ def _is_pinned(pinned: object, profile_id: str) -> bool:
 
 
 def _owned(node: dict[str, Any], request: _PostsRequest) -> dict[str, Any]:
-    """A post with the name of its owner filled in, which is sometimes missing on the owner's own profile."""
+    """A copy of a post with its owner's username filled in, which the site sometimes omits on the owner's profile."""
     place = "owner" if "shortcode" in node else "user"
     found = node.get(place)
     owner: dict[str, Any] = found if isinstance(found, dict) else {}

@@ -1,4 +1,4 @@
-"""The newest post of an account in the lake, and which of its posts are due for new like and comment counts."""
+"""Finds an account's newest post in the lake, and its posts whose like and comment counts are to be fetched again."""
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -25,10 +25,11 @@ def known_posts(
     most: int | None = None,
     log: Callable[[str], object] = lambda line: None,
 ) -> dict[str, KnownPosts]:
-    """For each account with posts in the lake: its newest post, and the oldest that is due to be read again at `now`.
+    """For each account with posts in the lake: its newest post, and the oldest one that is due to be read again.
 
-    Only each account's `most` newest posts are considered, since no collection fetches older ones; `ages` (days) say
-    when a post is due. Accounts with damaged files are logged and left out, so that all their posts are collected.
+    A post is due at the Unix timestamp `now` if its like and comment counts are then to be fetched again; `ages` (days
+    since publication) say when. Only each account's `most` newest posts are considered, since no collection fetches
+    older ones. Accounts with damaged files are logged and left out, so that all their posts are collected.
     """
     found: dict[str, KnownPosts] = {}
     for account in accounts:
@@ -47,11 +48,12 @@ def known_posts(
 def oldest_due_post(
     observations: pa.Table, now: float, ages: Sequence[int], most: int | None = None
 ) -> datetime | None:
-    """Publication time of the oldest of the `most` newest posts whose likes and comments are due to be read again.
+    """Publication time of the oldest post whose like and comment counts are due to be fetched again; None without one.
 
-    `observations` has `post_id`, `taken_at` and `observed_at`; `ages` are in days. A post is due from one age until the
-    next (after the last age, until twice that age), unless it was observed in that period. A missed reading is not made
-    up for, since a later count would belong to another age. None if no post is due.
+    Of the posts, only the `most` newest are considered. `observations` has `post_id`, `taken_at` and `observed_at`;
+    `ages` are in days since publication. A post is due from one age until the next (after the last age, until twice
+    that age), unless it was observed in that period. A missed reading is not made up for, since a later count would
+    belong to another age.
     """
     of_posts = observations.group_by("post_id").aggregate([("taken_at", "max"), ("observed_at", "max")])
     if most is not None:

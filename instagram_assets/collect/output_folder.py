@@ -1,4 +1,4 @@
-"""The output folder of `scrape-users`: one JSON file for each user, written atomically."""
+"""The output folder of the command `scrape-users`: one JSON file for each user, written atomically."""
 
 import json
 import os
@@ -23,9 +23,9 @@ _FIRST_LINES = (b'[\n{"collected":', b'{"collected":')
 class OutputFolder:
     """A folder with `USER.json` for each user: a JSON list in the format that `ingest` reads, one record per line.
 
-    A collection first writes its file into the subfolder `arrivals`; `publish` converts that into the user's file.
-    After a crash, `publish_arrived` does so in the next run, so that nothing is requested again. Raises SettingsError
-    if the folder cannot be written.
+    A collection first writes its file into the subfolder `arrivals`; `publish` converts that into the user's file. If
+    the program crashes in between, `publish_arrived` does so in the next run, so that nothing is requested again.
+    Raises SettingsError if the folder cannot be written.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -40,9 +40,10 @@ class OutputFolder:
 
     @contextmanager
     def alone(self, database: CollectorDatabase) -> Generator[None]:
-        """Lock the folder and store its path in the database, so that the command `forget` finds the files in it.
+        """Context manager: lock the folder, and store its path in the database.
 
-        Raises BusyError if another command is writing to the folder, since two would publish each other's files.
+        By that path, the command `forget` finds the files in it. Raises BusyError if another command is writing to the
+        folder, since two would publish each other's files.
         """
         with alone_or(self.folder, BusyError(f"Another scrape-users writes into {self.folder}. Let it end first.")):
             with database.writing() as connection:
@@ -87,7 +88,7 @@ class OutputFolder:
         return [self.publish(path) for path in left]
 
     def tidy(self) -> None:
-        """Remove the arrivals folder when it is empty."""
+        """Remove the subfolder `arrivals` when it is empty."""
         with suppress(OSError):
             self.arrivals.rmdir()
 
@@ -99,7 +100,7 @@ def known_output_folders(database: CollectorDatabase) -> list[Path]:
 
 
 def collector_files(folder: Path) -> list[Path]:
-    """The files in a folder that the collector wrote, recognised by their first bytes; other files are left out."""
+    """The files in a folder that the collector wrote, recognised by their first bytes."""
     found = (*folder.glob("*.json"), *(folder / _ARRIVALS).glob("collected_*.json"))
     return sorted(path for path in found if path.is_file() and not path.is_symlink() and _is_ours(path))
 

@@ -1,8 +1,8 @@
 """HTTP proxies that a user configured: parsing of the list, and failover to the next when one fails.
 
-A proxy is only a route to the site: rate limits, circuit breaker and stops belong to the identity, whichever proxy is
-used. The proxy is switched only when it fails itself, never when the site refuses a request, since evading a rate limit
-from another IP address is what the limit is meant to prevent, and gets accounts locked.
+A proxy is only a route to the site: rate limits, circuit breaker and suspensions belong to the identity (login, token
+or anonymous client), whichever proxy is used. The proxy is switched only when it fails itself, never when the site
+refuses a request: evading a rate limit from another IP address defeats that limit, and gets accounts locked.
 """
 
 import ipaddress
@@ -45,7 +45,10 @@ class Proxy:
 
 
 class Proxies:
-    """Selects the proxy for each request: the same one as long as it works, then the next that is not paused."""
+    """Selects the proxy for each request: the same one as long as it works, then the next one that is not paused.
+
+    A proxy is paused for some time after it failed.
+    """
 
     def __init__(self, proxies: Sequence[Proxy], clock: Clock, log: Callable[[str], object] = lambda _: None) -> None:
         if not proxies:
@@ -57,7 +60,10 @@ class Proxies:
         self._rests: dict[Proxy, _Rest] = {}
 
     def choose(self) -> Proxy:
-        """The proxy for the next request. Raises ProxiesError, with the time of the next try, if all are paused."""
+        """The proxy for the next request.
+
+        Raises ProxiesError, with the time at which the next proxy can be tried, if all are paused.
+        """
         now = self._clock.now()
         for step in range(len(self._proxies)):
             place = (self._current + step) % len(self._proxies)
@@ -68,7 +74,7 @@ class Proxies:
         raise self._none_left()
 
     def worked(self, proxy: Proxy) -> None:
-        """Record that a proxy delivered a response of the site, with any status."""
+        """Record that a proxy works: it delivered a response of the site, with any HTTP status."""
         self._rests.pop(proxy, None)
 
     def failed(self, proxy: Proxy, reason: str) -> None:

@@ -1,9 +1,9 @@
 """Rate limits as exact sliding windows, and daily request budgets, counted from the requests in the database.
 
 The rows of the requests table are the only counter, so that a restart loses nothing. A request is counted when it is
-granted, before it is sent. Reading the clock, checking all windows and inserting the row are one transaction, so that
-several processes together exceed no window. If a window is full, the process sleeps outside of the transaction, until
-the oldest grant leaves that window.
+granted (permitted), before it is sent. Reading the clock, checking all windows and inserting the row are one
+transaction, so that several processes together exceed no window. If a window is full, the process sleeps outside of the
+transaction, until the oldest granted request leaves that window.
 """
 
 import sqlite3
@@ -19,7 +19,10 @@ from instagram_assets.settings.rate_limits import Rate
 
 
 class UsedBudget(NamedTuple):
-    """A daily request budget that is used up: the reason as text, and the Unix timestamp at which the next begins."""
+    """A daily request budget that is used up.
+
+    `reason` is a message about it, `until` the Unix timestamp at which the next day's budget begins.
+    """
 
     reason: str
     until: float
@@ -27,7 +30,10 @@ class UsedBudget(NamedTuple):
 
 @dataclass(frozen=True)
 class Budget:
-    """Maximum number of requests per calendar day in `zone`, in total and per account or hashtag; None is no limit."""
+    """Maximum number of requests per calendar day in time zone `zone`: in total, and per account or hashtag.
+
+    None is no limit.
+    """
 
     per_day: int | None = None
     per_subject: int | None = None
@@ -57,9 +63,10 @@ _WORTH_TELLING = 60.0
 
 @dataclass(frozen=True)
 class Grant:
-    """The limiter's answer: a granted request with its row id and time, or no request and the time to try again.
+    """The limiter's answer to a request: permitted now, with the id of its database row, or not before a later time.
 
-    `at` is that time as a Unix timestamp. `reason` says why the request has to wait; empty if that is not to be logged.
+    `request_id` is None if the request has to wait. `at` is the Unix timestamp of the permission or, if the request has
+    to wait, of the next try. `reason` says why it has to wait; empty if that is not to be logged.
     """
 
     request_id: int | None
@@ -68,7 +75,7 @@ class Grant:
 
 
 class Limiter:
-    """Rate limiter that grants the requests of one identity; several processes can share the limits.
+    """Rate limiter that permits the requests of one identity; several processes can share the limits.
 
     >>> limiter = Limiter(database, "instagram:anonymous", parse_rates("1,30;60,3600"), SystemClock(), print)
     >>> limiter.acquire("instagram", "sun_diary", "the profile of sun_diary")
@@ -87,7 +94,10 @@ class Limiter:
         self._database, self._rates, self._clock, self._log = database, tuple(rates), clock, log
 
     def acquire(self, site: str, subject: str, what: str) -> int:
-        """Wait until a request is allowed, store it as granted, and return the id of its row; `what` describes it."""
+        """Wait until a request is permitted, store it in the database, and return the id of its row.
+
+        `what` describes the request, such as `the profile of sun_diary`.
+        """
         logged = 0.0
         while True:
             grant = self.try_acquire(site, subject, what)
@@ -96,7 +106,7 @@ class Limiter:
             logged = sleep_until_granted(grant, logged, self._clock, self._log)
 
     def try_acquire(self, site: str, subject: str, what: str) -> Grant:
-        """Grant and store a request if all sliding windows have room; else return the time to try again."""
+        """Permit and store a request if no rate limit is reached; else return the time to try again."""
         with self._database.writing() as connection:
             now = self._clock.now()
             correct_clock_skew_within(connection, self.identity, now)
@@ -110,13 +120,13 @@ class Limiter:
             return Grant(row["id"], now)
 
     def seconds_until_next(self) -> float:
-        """Seconds until the next request can be granted; 0 if it can be granted now."""
+        """Seconds until the rate limits permit the next request; 0 if they permit it now."""
         with self._database.reading() as connection:
             now = self._clock.now()
             return self._next(connection, now)[0] - now
 
     def seconds_for(self, requests: int) -> float:
-        """Seconds until `requests` more requests are granted, if each is made as soon as possible."""
+        """Seconds until the rate limits permit `requests` more requests, if each is made as soon as possible."""
         at = now = self._clock.now()
         windows: list[tuple[Rate, deque[float]]] = []
         with self._database.reading() as connection:
@@ -130,7 +140,10 @@ class Limiter:
         return at - now
 
     def _next(self, connection: sqlite3.Connection, now: float) -> tuple[float, Rate | None]:
-        """When all windows have room for a request, and the rate that limits it (None if they have room now)."""
+        """The time (Unix seconds) from which all rate limits permit a request, and the rate that delays it.
+
+        The rate is None if a request is permitted now.
+        """
         at, binding = now, None
         for rate in self._rates:
             row = connection.execute(f"{_GRANTS} LIMIT 1 OFFSET ?", (self.identity, rate.calls - 1)).fetchone()
@@ -146,9 +159,9 @@ class Limiter:
 
 
 def sleep_until_granted(grant: Grant, logged: float, clock: Clock, log: Callable[[str], object]) -> float:
-    """Sleep until the time of a grant, at most five minutes; returns that time.
+    """Sleep until the time of a grant, but at most five minutes; returns the time of the grant.
 
-    The reason is logged unless the time is the one that was logged last (`logged`).
+    The reason for the wait is logged, unless `logged` (the time whose reason was logged last) is the same time.
     """
     if grant.reason and grant.at != logged:
         log(grant.reason)

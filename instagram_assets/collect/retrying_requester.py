@@ -1,9 +1,10 @@
-"""Sends one request at a time per identity, across processes, within rate limits, breaker and budget, with retries.
+"""Sends one request at a time per identity, within rate limits, circuit breaker and budget, and retries failures.
 
-Before each request, under the identity's lock, the database is checked for a stop, an open circuit breaker or a full
-rate limit window. The lock is released while waiting, so that a person or another process can change the state. The
-classification of a response and its consequences (a stop, an open breaker, a pause) are stored in one transaction. A
-request whose process died before that has no outcome in the database, but counts in all limits.
+An identity is a login, token or anonymous client; it is locked across processes. Before each request, under that lock,
+the database is checked for a suspension, an open circuit breaker or a reached rate limit. The lock is released while
+waiting, so that a person or another process can change the state. The classification of a response and its consequences
+(a suspension, an open breaker, a pause) are stored in one transaction. A request whose process died before that has no
+outcome in the database, but counts in all rate limits and budgets.
 """
 
 from collections.abc import Callable
@@ -68,7 +69,7 @@ class Requester:
         correct_clock_skew_of_all(database, clock)
 
     def fetch(self, subject: str, request: Request) -> Classification:
-        """Send a request within all limits, with up to four tries for errors that can be transient.
+        """Send a request within all rate limits and budgets, with up to four tries for errors that can be transient.
 
         Returns the classification of the response: ok, not_found, private or contract_changed, or after four tries
         transient or html_instead_of_json. A throttled request is sent again when the circuit breaker closes. Raises
@@ -114,10 +115,11 @@ class Requester:
         return classification
 
     def _grant(self, subject: str, what: str) -> Grant:
-        """Decide whether the next request can be sent now; otherwise return when to retry.
+        """Permit the next request now, and store it, or return the time to try again.
 
         Requests wait while the circuit breaker of the identity (login, token or anonymous client) is open, and for the
-        rate limits. Raises IdentityStoppedError if the identity is suspended until a person clears it.
+        rate limits. Raises IdentityStoppedError if the identity is suspended until a person clears it, BreakerOpenError
+        if the breaker stays open for longer than `patience`, BudgetSpentError if the day's budget is used up.
         """
         identity = self._site.identity
         correct_clock_skew(self._database, identity, self._clock)

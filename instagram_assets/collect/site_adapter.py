@@ -1,4 +1,4 @@
-"""Interface of a site that is collected: requests, responses, their classification, and pages of records."""
+"""Interface of a website or API that is collected: requests, responses and their classification, pages of records."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -122,7 +122,7 @@ class SiteAdapter(Protocol):
     def identity(self) -> str:
         """Name, without secrets, of the login, token or client that sends the requests.
 
-        Rate limits, circuit breaker and stops are kept per identity.
+        Rate limits, circuit breaker and suspensions are kept per identity.
         """
         ...
 
@@ -144,6 +144,9 @@ class SiteAdapter(Protocol):
 
 
 class RequestSender(Protocol):
-    """Sends a request and classifies its response, within all limits; see `collect.retrying_requester`."""
+    """Sends a request, within all rate limits and budgets, and classifies its response.
+
+    Implemented in `collect.retrying_requester`.
+    """
 
     def fetch(self, subject: str, request: Request) -> Classification: ...

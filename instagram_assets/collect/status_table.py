@@ -1,4 +1,4 @@
-"""Collection status of accounts and hashtags as a table: for the lake, as Markdown, and as cells for a terminal."""
+"""Collection status of accounts and hashtags as a table: for the lake, as Markdown, and for the terminal."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, tzinfo
@@ -34,7 +34,10 @@ def collected_accounts_table(
 
 
 def status_cells(status: AccountStatus, budget: int, zone: tzinfo) -> tuple[str, ...]:
-    """The status of an account as texts, one per column of STATUS_COLUMNS, with times in a time zone."""
+    """The status of an account as the strings of a table row, one per column of STATUS_COLUMNS.
+
+    Times are in the time zone `zone`; `budget` is the maximum number of requests per account and day.
+    """
     times = (status.seen_at, status.newest_post_at, status.collected_at)
     return (
         *(status.subject, status.site, _state(status)),
@@ -75,7 +78,7 @@ def _row(status: AccountStatus, budget: int, missing: float | None) -> dict[str,
 
 
 def _state(status: AccountStatus) -> str:
-    """Text for the state of an account (such as private) if it is no longer requested, else for its last outcome."""
+    """The account's state as a string (such as private) if it is no longer requested, else its last outcome."""
     if status.open_pages:
         return f"open, {status.open_pages:,} page{'' if status.open_pages == 1 else 's'} kept"
     is_over = status.state != "active"
@@ -93,5 +96,5 @@ def _time(moment: datetime | None, zone: tzinfo) -> str:
 
 
 def _cell(value: str) -> str:
-    """A Markdown cell with its special characters escaped."""
+    """Escape a table cell's special characters for Markdown."""
     return value.translate(_ESCAPED)

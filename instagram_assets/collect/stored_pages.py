@@ -1,4 +1,4 @@
-"""Pages of a crawl in the database: a header line and one JSON line per record, so that records are parsed lazily."""
+"""Pages of a crawl in the database: a header line, then one JSON line per record, so that records are parsed lazily."""
 
 import json
 import sqlite3
@@ -14,8 +14,9 @@ _HEAD = "SELECT position, substr(page, 1, instr(page, x'0a') - 1) AS head FROM p
 
 
 def store_page(connection: sqlite3.Connection, crawl: int, position: int, at: float, page: CrawlPage) -> None:
-    """Store the page number `position` of a crawl, within the caller's transaction; `at` is when it was fetched (Unix
-    seconds).
+    """Store a page as number `position` of a crawl, within the caller's transaction.
+
+    `at` is the Unix timestamp at which it was fetched.
     """
     head = {
         "records": len(page.records),
@@ -42,7 +43,10 @@ def with_lazy_records(page: CrawlPage, database: CollectorDatabase, crawl: int, 
 
 
 def record_lines(database: CollectorDatabase, crawl: int) -> Iterator[tuple[float, bytes]]:
-    """Yield (time fetched in Unix seconds, record as one line of JSON) for a crawl; one page in memory at a time."""
+    """Yield each record of a crawl with the time at which it was fetched, with one page in memory at a time.
+
+    The time is in Unix seconds, the record is one line of JSON.
+    """
     with database.reading() as connection:
         for row in connection.execute("SELECT at, page FROM pages WHERE crawl = ? ORDER BY position", (crawl,)):
             yield from ((row["at"], line) for line in bytes(row["page"]).split(b"\n")[1:-1])

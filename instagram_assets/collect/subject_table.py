@@ -47,7 +47,10 @@ def load_subject(database: CollectorDatabase, site: str, subject: str) -> Subjec
 
 
 def mark_inactive(connection: sqlite3.Connection, known: SubjectRow, state: str, reason: str) -> None:
-    """Store a `state` in which an account or hashtag is no longer requested, and the reason."""
+    """Mark an account or hashtag as no longer requested: store its new `state`, such as private, and the reason.
+
+    `known` is its row.
+    """
     _touch(connection, known)
     connection.execute(
         "UPDATE subjects SET state = ?, reason = ? WHERE site = ? AND subject = ?",
@@ -56,7 +59,10 @@ def mark_inactive(connection: sqlite3.Connection, known: SubjectRow, state: str,
 
 
 def postpone(connection: sqlite3.Connection, known: SubjectRow, until: float, reason: str) -> None:
-    """Store the Unix timestamp `until` before which an account or hashtag is not requested, and the reason."""
+    """Store that an account or hashtag is not requested before the Unix timestamp `until`, and the reason.
+
+    `known` is its row.
+    """
     _touch(connection, known)
     connection.execute(
         "UPDATE subjects SET next_at = ?, reason = ? WHERE site = ? AND subject = ?",
@@ -65,9 +71,10 @@ def postpone(connection: sqlite3.Connection, known: SubjectRow, until: float, re
 
 
 def update_from_page(connection: sqlite3.Connection, known: SubjectRow, at: float, page: CrawlPage) -> None:
-    """Update the row of an account or hashtag from a fetched page: state active, account id, the adapter's facts.
+    """Update the row of an account or hashtag (`known`) from a page that was fetched at the Unix timestamp `at`.
 
-    A row with another name and the same account id is marked as renamed.
+    Stored are the state active, the account id, and the page's `facts`. A row with another name and the same account id
+    is marked as renamed.
     """
     _touch(connection, known)
     profile_id = profile_id_in([page])
@@ -89,7 +96,7 @@ def update_from_page(connection: sqlite3.Connection, known: SubjectRow, at: floa
 
 
 def store_newest_post(connection: sqlite3.Connection, known: SubjectRow, pages: Sequence[CrawlPage]) -> None:
-    """Store the time of an account's newest post after a complete crawl."""
+    """Store the publication time of an account's newest post in its row (`known`), after a complete crawl."""
     dated = [(post.taken_at, post.shortcode) for page in pages for post in page.posts if post.taken_at]
     if not dated:
         return

@@ -29,7 +29,8 @@ _HIDDEN = "(taken out)"
 def save_response(folder: Path, site: str, subject: str, what: str, reason: str, at: float, content: object) -> Path:
     """Save a response in the subfolder `answers` of `folder`, readable by this user only; returns the file's path.
 
-    Only the 20 newest files are kept.
+    `what` describes the request, `reason` says why the format is unknown, and `at` is the Unix timestamp. Only the 20
+    newest files are kept.
     """
     seen = utc_datetime(at).astimezone(UTC)
     path = folder / RESPONSES_FOLDER / f"{site}_{seen:%Y-%m-%dT%H-%M-%S}.{seen.microsecond:06}Z.json"
@@ -49,7 +50,7 @@ def save_response(folder: Path, site: str, subject: str, what: str, reason: str,
 
 
 def redact_secrets(content: Any) -> Any:
-    """A copy of the JSON content with tokens, cookies and session ids removed, also within nested JSON strings."""
+    """A copy of JSON content without tokens, cookies and session ids, also in strings that are JSON themselves."""
     if isinstance(content, (bytes, bytearray)):
         content = bytes(content[:_LONGEST]).decode("utf-8", "replace")
     if isinstance(content, str):
@@ -69,7 +70,7 @@ def redact_secrets(content: Any) -> Any:
 
 
 def _hides(name: object, value: object) -> bool:
-    """Whether to remove a field: its name is that of a secret and its value is text, not a number or flag."""
+    """Whether a field has to be removed: it has the name of a secret, and its value is a string, no number or flag."""
     return isinstance(value, str) and _SECRET.search(str(name)) is not None
 
 

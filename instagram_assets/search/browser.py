@@ -1,4 +1,4 @@
-"""A headless Chromium, controlled by Selenium, that always ends with the `with` block or process that started it."""
+"""A headless Chromium, controlled by Selenium; it ends with the `with` block, and also if this process is killed."""
 
 import os
 import re
@@ -75,19 +75,22 @@ def open_browser(options: SearchSettings) -> Generator["WebDriver"]:
 
 
 def find_browser(options: SearchSettings) -> str:
-    """Returns the browser's path. Raises BrowserMissingError."""
+    """Returns the path of the Chromium executable. Raises BrowserMissingError if there is none."""
     return _program(options.browser, BROWSERS, "browser", "chromium")
 
 
 def find_driver(options: SearchSettings, browser: str) -> str:
-    """Returns the driver's path, downloading it if missing and allowed by the settings. Raises BrowserMissingError."""
+    """Returns the path of the WebDriver executable for a browser, downloaded if missing and the settings allow it.
+
+    Raises BrowserMissingError if there is none.
+    """
     if options.fetch_driver and not options.driver and not any(map(shutil.which, DRIVERS)):
         return _fetched_driver(browser)
     return _program(options.driver, DRIVERS, "driver", "chromium-driver")
 
 
 def _fetched_driver(browser: str) -> str:
-    """Returns the driver for this browser that Selenium Manager has cached or downloads."""
+    """Returns the path of the driver for this browser that Selenium Manager has cached or downloads."""
     from selenium.common.exceptions import WebDriverException
     from selenium.webdriver.common.selenium_manager import SeleniumManager
 
@@ -215,7 +218,10 @@ def _flags(options: SearchSettings) -> Iterator[str]:
 
 @contextmanager
 def _our_errors() -> Generator[None]:
-    """Context manager that converts Selenium's exceptions to this package's, except errors in the JavaScript we run."""
+    """Context manager that converts Selenium's exceptions to this package's.
+
+    Errors in the JavaScript that this program runs are not converted.
+    """
     from selenium.common.exceptions import (
         InvalidSessionIdException,
         NoSuchWindowException,

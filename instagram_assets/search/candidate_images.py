@@ -24,10 +24,10 @@ def fetch_candidates(
     options: DownloadOptions,
     on_progress: Callable[[DownloadProgress], None] | None = None,
 ) -> list[DownloadOutcome]:
-    """Downloads the images of a table of `search_results`; returns outcomes in its order, keyed by rank.
+    """Downloads the images of a table of `search_results`; returns one outcome per row, keyed by rank.
 
-    If an original fails, its thumbnail is downloaded instead. A host that cannot be connected to is not tried again.
-    Raises StorageError if a file cannot be written.
+    The outcomes are in the order of the table. If an original fails, its thumbnail is downloaded instead. A host that
+    cannot be connected to is not tried again. Raises StorageError if a file cannot be written.
     """
     from instagram_assets.media.download import download_all
 
@@ -51,7 +51,7 @@ def _requests(rows: Sequence[Mapping[str, Any]], column: str) -> list[MediaReque
 
 
 def _with_both_reasons(outcome: DownloadOutcome, failed: Mapping[Any, DownloadOutcome]) -> DownloadOutcome:
-    """Returns the download outcome of a thumbnail, with the reason why the original failed added to its reason."""
+    """Returns a thumbnail's download outcome, its reason extended by the reason why the original image failed."""
     parts = [f"original: {failed[outcome.key].reason}", *([f"thumbnail: {outcome.reason}"] if outcome.reason else [])]
     return replace(outcome, reason="; ".join(parts))
 
@@ -68,7 +68,10 @@ def fetch_results(
 def images_table(
     outcomes: list[DownloadOutcome], request: SearchRequest, settings: Settings, on_progress: OnProgress | None = None
 ) -> pa.Table:
-    """Returns the rows of `search_images`: each image's measurements, and whether it passes the search's limits."""
+    """Returns the rows of the table `search_images`: each image's measurements, and if it passes the limits.
+
+    The limits are those of the search request, such as a minimum sharpness.
+    """
     from instagram_assets.vision.quality import measure_all, quality_store, rejection_reason
 
     media = settings.folder("media")
@@ -102,7 +105,10 @@ def images_table(
 def embeddings_table(
     images: pa.Table, request: SearchRequest, settings: Settings, on_progress: OnProgress | None = None
 ) -> pa.Table:
-    """Returns the rows of `search_embeddings`, one per distinct passed image. Raises ModelError before any work."""
+    """Returns the rows of table `search_embeddings`: the embedding of each distinct image that passed the limits.
+
+    Raises ModelError, before any work, if the embedding model cannot be used.
+    """
     passed = images.filter(images["passed"])
     if not passed.num_rows:
         return SEARCH_EMBEDDINGS.empty()

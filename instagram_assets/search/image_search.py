@@ -43,10 +43,13 @@ LONGEST_QUERY = 200
 
 
 class SearchSource(Protocol):
-    """Interface of an image search engine. Another is added as a table in the sites file, or a class with `search`."""
+    """Interface of an image search engine.
+
+    Another engine is added as a table in the sites file, or as a class with a method `search`.
+    """
 
     def search(self, query: str, limit: int, on_progress: HitProgress | None = None) -> list[SearchHit]:
-        """Returns up to `limit` (1 to MOST_HITS) distinct images in the page's order, at least one.
+        """Returns up to `limit` (1 to MOST_HITS) distinct images in the order of the results page, at least one.
 
         Raises a subclass of SearchError (see `errors`), whose message says what to do.
         """
@@ -71,7 +74,7 @@ class SearchReport:
 
 @dataclass(frozen=True)
 class BrowserSearch:
-    """A search engine used through Chromium: one page at a time, scrolled in steps with pauses.
+    """A search engine whose page is opened in Chromium, one page at a time, and scrolled in steps with pauses.
 
     A page without images is saved in the folder `reports` for debugging, as HTML and as a screenshot.
     """
@@ -81,11 +84,17 @@ class BrowserSearch:
     reports: Path
 
     def search(self, query: str, limit: int, on_progress: HitProgress | None = None) -> list[SearchHit]:
-        """Returns up to `limit` distinct images; see `SearchSource.search`."""
+        """Returns up to `limit` distinct images in the order of the results page, at least one.
+
+        Raises a subclass of SearchError (see `errors`), whose message says what to do.
+        """
         return list(self.report(query, limit, on_progress).hits)
 
     def report(self, query: str, limit: int, on_progress: HitProgress | None = None) -> SearchReport:
-        """Runs a search like `search`, and returns its details. If the browser crashes, the search is retried once."""
+        """Runs a search and returns its images with details such as the number of matches per CSS selector.
+
+        If the browser crashes, the search is retried once.
+        """
         query = clean_query(query)
         if not 1 <= limit <= MOST_HITS:
             raise SearchRequestError(f"limit {limit}: allowed are 1 to {MOST_HITS} images of one search page.")
@@ -120,7 +129,7 @@ class BrowserSearch:
 
 
 def search_source(settings: Settings) -> BrowserSearch:
-    """Returns the search engine configured in the settings. Raises SettingsError."""
+    """Returns the search engine configured in the settings. Raises SettingsError if its configuration is invalid."""
     options = settings.search
     return BrowserSearch(load_site(options.site, options.sites_file), options, settings.folder("reports"))
 
@@ -145,7 +154,10 @@ def clean_query(query: str) -> str:
 
 
 def read_saved_results(file: Path, site: Site) -> SearchReport:
-    """Reads the results from a saved page, without a browser. Raises FileError, SearchError."""
+    """Reads the results from a page saved in a browser, without opening a browser.
+
+    Raises FileError if the file is no saved page, a subclass of SearchError if no images are found on it.
+    """
     begun = time.monotonic()
     html = read_saved(file)
     page = read_results_page(html, site, site.selectors)

@@ -1,4 +1,4 @@
-"""Selects the candidates of a search for its folder, with a reason for each rejected one."""
+"""Selects which candidate images of a search go into its folder, with a reason for each rejected one."""
 
 from collections.abc import Iterable, Mapping
 from math import inf
@@ -23,10 +23,10 @@ def select_images(
 ) -> list[_Row]:
     """Selects up to `limit` candidates; returns one row per candidate, with `kept` and the reason if rejected.
 
-    Rows have the columns of `schemas.SEARCH_DATASET` without `file`: first the selected images, nearest to the
-    subject's centroid first, then the others by rank. Of near-duplicates, the one with the largest file is selected.
-    Images in `before` (image id to position in the previous selection) have priority, also beyond the limit, so that
-    repeating a search removes no image that is already in use.
+    Rows have the columns of `schemas.SEARCH_DATASET` without `file`: first the selected images, nearest to the centroid
+    of the subject's cluster first, then the rejected ones by rank. Of near-duplicates, the one with the largest file is
+    selected. Images in `before` (image id to position in the previous selection) have priority, also beyond the limit,
+    so that repeating a search removes no image that is already in use.
 
     Images that the user accepted (`by_hand`) are always selected, unless they could not be downloaded or decoded, and
     count towards the limit first. Images that the user rejected are never selected, nor are their near-duplicates.
@@ -54,7 +54,10 @@ def select_images(
 
 
 def _nearest_first(row: _Row) -> tuple[float, int]:
-    """Sort key: distance to the subject's centroid; images without a cluster (accepted by hand) are last."""
+    """Sort key: distance to the centroid of the subject's cluster.
+
+    Images without a cluster (accepted by hand) are last.
+    """
     return inf if row["distance"] is None else row["distance"], row["rank"]
 
 
@@ -63,7 +66,7 @@ def _previous_rank(row: _Row, order: Mapping[str, int]) -> float:
 
 
 def _size_and_rank(image: _Row) -> tuple[int, int]:
-    """Sort key: larger files first, then by rank."""
+    """Sort key: larger files first; images with files of equal size by their rank on the results page."""
     return -(image["bytes"] or 0), image["rank"]
 
 
@@ -80,8 +83,8 @@ def _best_of_group(
 ) -> dict[str, _Row]:
     """Returns for each group of near-duplicates the image to select: by default the largest file, of ties the first.
 
-    Priority have an image accepted by hand, then one already in the folder, then one rejected by hand (so that its
-    whole group is left out). Only images of the subject's cluster are considered.
+    An image accepted by hand has priority, then one already in the folder (`order` has its position), then one rejected
+    by hand (so that its whole group is left out). Only images of the subject's cluster are considered.
     """
 
     def priority(image: _Row) -> tuple[bool, float, bool, int, int]:
@@ -104,7 +107,11 @@ def _verdict(
     by_hand: Mapping[str, Override],
     override: Override | None,
 ) -> tuple[bool, str | None]:
-    """Returns whether a candidate is selected, and the reason if it is rejected or was decided by hand."""
+    """Returns whether a candidate is selected, and the reason if it is rejected or was decided by hand.
+
+    `override` is the user's decision about this image, `seen` has the rank of each file that came before, and `best`
+    the image to select from each group of near-duplicates.
+    """
     if override and override.decision == "drop":
         return False, override.reason
     # Images without a sharpness could not be decoded.
@@ -117,7 +124,10 @@ def _verdict(
 def _why_not(
     image: _Row, cluster_row: _Row, seen: Mapping[str, int], best: Mapping[str, _Row], by_hand: Mapping[str, Override]
 ) -> str | None:
-    """Returns the reason why a candidate is rejected, as text; None if it is selected."""
+    """Returns the reason why a candidate is rejected, as a message; None if it is selected.
+
+    `seen` has the rank of each file that came before, `best` the image to select from each group of near-duplicates.
+    """
     if image["status"] != "ok" or not image["passed"]:
         return image["reason"] if image["status"] == "ok" else f"not fetched: {image['reason']}"
     if image["image_id"] in seen:

@@ -1,4 +1,4 @@
-"""Writes the output folder of a search, with counts and contact sheets."""
+"""Writes the output folder of an image search, counts its images, and renders contact sheets of them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,10 @@ from instagram_assets.schemas.search import DROPPED, Override
 
 @dataclass(frozen=True)
 class SearchFolder:
-    """A written output folder; with `is_wanting`, no image was good enough and it contains only the manifest."""
+    """A written output folder; with `is_wanting`, no image was good enough and it contains only the manifest.
+
+    `rows` has one row per candidate image.
+    """
 
     folder: Path
     rows: list[Row]
@@ -26,16 +29,19 @@ class SearchFolder:
 
     @cached_property
     def kept(self) -> list[Row]:
-        """The rows of the images that are in the folder."""
+        """The rows of the selected images, which are in the folder."""
         return [row for row in self.rows if row["kept"]]
 
     @cached_property
     def left_out(self) -> dict[str, int]:
-        """Returns the number of images that are not in the folder, by category of reason."""
+        """Returns how many candidates are not in the folder, by category of the reason for their rejection."""
         return why_not(self.rows)
 
     def sheets(self, font: str) -> dict[str, bytes | None]:
-        """Returns JPEG contact sheets of the selected images and of the others, with reasons; None for an empty one."""
+        """Returns two JPEG contact sheets: of the selected images, and of the rejected ones with the reasons.
+
+        A sheet without images is None.
+        """
         files = self.files
         kept = [files[row["image_id"]] for row in self.kept]
         others = [row for row in self.rows if not row["kept"] and row["image_id"] in files]
@@ -68,10 +74,11 @@ def write_search_folder(
     reencoded: bool,
     refresh: bool,
 ) -> SearchFolder:
-    """Writes the output folder of a search with `write_declared`: the selected images, and a manifest of all rows.
+    """Writes the output folder of a search: the selected images, and a manifest with a row for each candidate.
 
-    If no image was good enough, `if_none` is written instead of `folder`, so that a search without results does not
-    empty `folder`; only if the user rejected all images by hand, `folder` is written without images.
+    If no image was good enough, the folder `if_none` is written instead of `folder`, so that a search without results
+    does not empty `folder`; only if the user rejected all images by hand, `folder` is written without images. `refresh`
+    and `reencoded` are passed on to `write_declared`, which writes the files.
     """
     some = any(row["kept"] or (row["reason"] or "").startswith(DROPPED) for row in rows)
     target = folder if some else if_none

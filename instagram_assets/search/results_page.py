@@ -36,8 +36,9 @@ class ResultsPage:
     """A snapshot of a page of search results.
 
     `counts` has the number of matching elements per image selector. `selector` is the first one with a match (empty if
-    none), and `images` are the attributes of its elements. `walls` and `nothing_found` are the configured selectors and
-    texts, for consent pages and for "no results", that are on the page. `status` is the HTTP status, 0 if unknown.
+    none), and `images` are the attributes of its elements. `walls` are those of the site's configured CSS selectors and
+    phrases for consent pages that occur on the page, `nothing_found` those for "no results". `status` is the HTTP
+    status, 0 if unknown.
     """
 
     url: str
@@ -63,7 +64,7 @@ class FoundImages:
         return len(self._hits)
 
     def add(self, page: ResultsPage) -> int:
-        """Adds the images of a snapshot of the page; returns how many are new."""
+        """Adds the images of a snapshot of the page; returns how many of them are new."""
         before, shown = self._hits, dict[str, SearchHit]()
         for attributes in page.images:
             if address := image_address(attributes, self._site):
@@ -80,7 +81,7 @@ class FoundImages:
 
 
 def image_address(attributes: Attributes, site: Site) -> str:
-    """Returns the image URL in an HTML element's attributes; empty if it is still a placeholder."""
+    """Returns the image URL in an HTML element's attributes; empty if they only have a placeholder image."""
     if any(attributes.get(side, "").strip() in ("0", "1") for side in ("width", "height")):
         return ""
     for name in site.attributes:
@@ -144,7 +145,7 @@ def read_results_page(html: str, site: Site, selectors: Sequence[str]) -> Result
 
 
 def _usable(text: str) -> str:
-    """Returns the text as a percent-encoded http(s) URL; empty if it is not a valid one."""
+    """Returns a URL percent-encoded; empty if it is no valid http(s) URL."""
     text = text.strip()
     if text.startswith("//"):
         text = f"https:{text}"
@@ -184,7 +185,7 @@ _HTML_ONLY = 'save it as HTML alone ("Webpage, HTML Only" in Chrome and Edge, "W
 
 
 def nothing_matched(page: ResultsPage, site: Site, source: str) -> NothingMatchedError:
-    """Returns the error for a page without images: each selector, its number of matches, and what to do."""
+    """Returns the error for a page without images: each CSS selector, its number of matches, and what to do."""
     tried = "; ".join(f"{text}: {count}" for text, count in page.counts.items())
     if page.selector:
         where = ", ".join(site.attributes)
@@ -199,7 +200,10 @@ def nothing_matched(page: ResultsPage, site: Site, source: str) -> NothingMatche
 
 
 def _without_addresses(images: Sequence[Attributes], site: Site, *, is_saved: bool) -> str:
-    """Returns a remedy, as text, for matched elements without a URL in the attributes that the configuration lists."""
+    """Returns advice for the user if elements were matched but have no image URL.
+
+    The URL is searched in the attributes that the site's configuration lists.
+    """
     others = Counter(
         name
         for attributes in images

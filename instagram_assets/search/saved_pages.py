@@ -1,6 +1,6 @@
 """Reads result pages saved in a browser: extracts the HTML of a file, and matches CSS selectors in it.
 
-A file contains plain HTML, or a single-file archive (MHTML, RFC 2557).
+A saved page is a file of plain HTML, or a single-file archive (MHTML, RFC 2557).
 """
 
 import re
@@ -35,7 +35,7 @@ _OTHERS = {
 
 
 def read_saved(file: Path) -> str:
-    """Returns the HTML of a saved page. Raises FileError for a file that is not one."""
+    """Returns the HTML of a saved page. Raises FileError if the file is no saved page."""
     try:
         data = file.read_bytes()
     except OSError as error:
@@ -77,9 +77,9 @@ def _known(charset: str | None) -> str:
 
 @dataclass
 class ParsedPage:
-    """A parsed page: its title, visible text, URL if the file contains it, and the matched elements.
+    """A parsed page: its title, visible text, URL (`saved_from`) if the file contains it, and the matched elements.
 
-    `matches` has, per selector, the attributes of the matched elements, in the page's order.
+    `matches` has, per CSS selector, the attributes of the matched elements, in the page's order.
     """
 
     title: str
@@ -120,7 +120,7 @@ def _without_noscript(raw: re.Match[str]) -> str:
 
 
 def check_selector(text: str) -> None:
-    """Raise SettingsError for an invalid CSS selector, or one that only a browser supports."""
+    """Raise SettingsError for an invalid CSS selector, or one that works only in a browser."""
     _compiled(text)
 
 

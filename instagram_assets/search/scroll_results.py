@@ -126,7 +126,7 @@ class _Traffic:
         self._begun: dict[str, float] = {}
 
     def busy(self) -> bool:
-        """Whether a network request is pending; requests pending longer than the page timeout do not count."""
+        """Whether a network request is pending; requests that are pending longer than the page timeout do not count."""
         for entry in self._browser.execute("getLog", {"type": "performance"})["value"]:
             event = json.loads(entry["message"])["message"]
             if event["method"] == "Network.requestWillBeSent":

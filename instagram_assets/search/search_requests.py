@@ -1,7 +1,7 @@
-"""Requests of image searches and their cached results, stored beside the lake's tables.
+"""Requests of image searches and their cached results, stored in the lake beside its tables.
 
-They are in `<lake>/searches/<search>/request.json` and `hits.json`. All stages and later runs read them from there, so
-that no browser has to be opened again.
+The files are `<lake>/searches/<search>/request.json` and `hits.json`. All stages and later runs read them from there,
+so that no browser has to be opened again.
 """
 
 import hashlib
@@ -62,12 +62,12 @@ class SearchRequest(BaseModel):
 
     @property
     def candidates(self) -> int:
-        """Number of results to read from the page: small, blurred and duplicate images are dropped later."""
+        """Number of results to read from the page: more than `limit`, as poor and duplicate images are then dropped."""
         return min(MOST_HITS, _CANDIDATES_PER_IMAGE * self.limit)
 
     @classmethod
     def of(cls, settings: Settings, query: str, search: str = "", **given: Any) -> Self:
-        """Returns a request with the settings' defaults, overridden by `given` values that are not None.
+        """Returns a request with the settings' defaults, overridden by the values in `given` that are not None.
 
         The name `search` defaults to one derived from the query. Raises SearchRequestError, with the allowed range, for
         an invalid value.
@@ -85,7 +85,10 @@ class SearchRequest(BaseModel):
         return cls._validated({"search": search or search_name(query), "query": query} | usual, given)
 
     def but(self, **given: Any) -> Self:
-        """Returns a copy with the `given` values that are not None. Raises SearchRequestError for an invalid value."""
+        """Returns a copy with its fields replaced by the values in `given` that are not None.
+
+        Raises SearchRequestError for an invalid value.
+        """
         return self._validated(self.model_dump(), given)
 
     @classmethod
@@ -99,13 +102,13 @@ class SearchRequest(BaseModel):
 
 
 def refuse_forgotten_query(query: str, forgotten: Forgotten) -> None:
-    """Raises SearchRequestError (without the query in its message) if the query names an account erased on request."""
+    """Raises SearchRequestError if the query names an account erased on request; its message omits the query."""
     if forgotten.scrub(query) != query or forgotten.has("account", f"#{query.removeprefix('#')}"):
         raise SearchRequestError("this search names an account that was forgotten. Search for another word.")
 
 
 def without_forgotten(hits: Sequence[SearchHit], forgotten: Forgotten) -> list[SearchHit]:
-    """Returns the hits without images erased on request, with new ranks, and with erased names masked in URLs."""
+    """Returns the search hits without images erased on request, with new ranks and erased usernames masked in URLs."""
     if not forgotten:
         return list(hits)
     left = [hit for hit in hits if not any(is_forgotten(url, forgotten) for url in (hit.url, hit.fallback_url))]
@@ -124,7 +127,7 @@ def without_forgotten(hits: Sequence[SearchHit], forgotten: Forgotten) -> list[S
 def search_name(text: str) -> str:
     """Returns the folder name for a search: the query itself if it is short and has only words, else a slug with hash.
 
-    Never a path: it contains no dots, slashes or punctuation.
+    It is safe as a folder name: it contains no dots, slashes or punctuation.
     """
     text = unicodedata.normalize("NFC", text).strip()
     if _HARMLESS.fullmatch(text) and len(quote(text, safe="")) <= LONGEST_NAME:
@@ -159,7 +162,10 @@ def save_request(lake: UPath, request: SearchRequest) -> None:
 
 
 def load_search_request(lake: UPath, search: str) -> SearchRequest:
-    """Returns the stored request of a search. Raises SearchRequestError if there is none, StorageError if damaged."""
+    """Returns the stored request of a search.
+
+    Raises SearchRequestError if there is none, StorageError if its file is damaged.
+    """
     request = find_request(lake, search)
     if request is None:
         raise SearchRequestError(f"the search {search!r} was never asked for. Give search_results a query.")
@@ -167,7 +173,7 @@ def load_search_request(lake: UPath, search: str) -> SearchRequest:
 
 
 def find_request(lake: UPath, search: str) -> SearchRequest | None:
-    """Returns the stored request of a search; None if there is none. Raises StorageError if it is damaged."""
+    """Returns the stored request of a search; None if there is none. Raises StorageError if its file is damaged."""
     path = _folder(lake, search) / "request.json"
     data = _read(path)
     if data is None:
@@ -185,7 +191,10 @@ def save_hits(lake: UPath, request: SearchRequest, source: str, hits: Sequence[S
 
 
 def load_hits(lake: UPath, request: SearchRequest, source: str) -> list[SearchHit] | None:
-    """Returns the cached results of an equal request to the same source, else None. Raises StorageError if damaged."""
+    """Returns the cached results of an equal request to the same search engine (`source`); None if there are none.
+
+    Raises StorageError if their file is damaged.
+    """
     path = _folder(lake, request.search) / "hits.json"
     found = _read(path)
     if found is None or {name: found.get(name) for name in _cache_key(request, source)} != _cache_key(request, source):
@@ -197,7 +206,7 @@ def load_hits(lake: UPath, request: SearchRequest, source: str) -> list[SearchHi
 
 
 def results_table(request: SearchRequest, source: str, hits: Sequence[SearchHit]) -> pa.Table:
-    """Returns search results as rows of `schemas.SEARCH_RESULTS`."""
+    """Returns search results as rows of the table `schemas.SEARCH_RESULTS`."""
     every = {"search": request.search, "query": request.query, "source": source}
     return schemas.SEARCH_RESULTS.table([{**every, **asdict(hit)} for hit in hits])
 

@@ -1,4 +1,7 @@
-"""Configuration of searchable sites and how their pages are parsed: `search_sites.toml` or a file of the user's."""
+"""Configuration of image search sites and of how their pages are parsed.
+
+It is read from the package's `search_sites.toml` or from a file of the user.
+"""
 
 import tomllib
 from pathlib import Path
@@ -56,7 +59,7 @@ class Site(BaseModel):
 
     @property
     def image_selectors(self) -> tuple[str, ...]:
-        """All image selectors, in the order in which they are tried."""
+        """All CSS selectors for images, in the order in which they are tried."""
         return self.selectors + self.last_resort
 
     @property
@@ -64,12 +67,15 @@ class Site(BaseModel):
         return self.image_selectors + self.nothing_found + self.walls
 
     def address(self, query: str) -> str:
-        """Returns the URL of the first page of results."""
+        """Returns the URL of the first page of results for a query."""
         return self.url.replace(_QUERY_PLACEHOLDER, quote(query, safe=""))
 
 
 def load_site(name: str, file: str = "") -> Site:
-    """Loads a site from the package's sites file or from `file`. Raises SettingsError naming file and field."""
+    """Loads a site's configuration by name, from `file` or, if that is empty, from the package's sites file.
+
+    Raises SettingsError naming file and field.
+    """
     path = Path(file) if file else SITES_FILE
     try:
         sites = tomllib.loads(path.read_text("utf-8"))

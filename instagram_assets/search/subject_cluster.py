@@ -1,4 +1,4 @@
-"""Determines which cluster of a search's images shows its subject, and which images are near-duplicates."""
+"""Determines which cluster of a search's images shows what was searched for (the subject), and near-duplicates."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -21,7 +21,10 @@ NEAR_DISTANCE = 0.02
 
 
 class SubjectChoice(NamedTuple):
-    """The subject's cluster (label; -1: none), whether it is a tie, and each cluster's similarity to the query."""
+    """The cluster of images that shows the subject: `label` is its number, -1 if there is none.
+
+    `tied` is true if another cluster was equally good; `scores` has each cluster's similarity to the query.
+    """
 
     label: int
     tied: bool
@@ -40,7 +43,10 @@ def cluster_centres(labels: ClusterLabels, vectors: UnitVectors) -> UnitVectors:
 def choose_subject(
     labels: ClusterLabels, vectors: UnitVectors, text: NDArray[np.float32] | None = None
 ) -> SubjectChoice:
-    """Chooses the largest cluster or, given a text embedding, the one with the nearest centroid; ties: lowest label."""
+    """Chooses the largest cluster or, given a text embedding, the one with the nearest centroid.
+
+    `text` is the embedding of the query. Of equally good clusters, the one with the lowest label is chosen.
+    """
     first = largest_cluster(labels)
     if text is None or first.label == NOISE:
         return SubjectChoice(first.label, first.tied, {})
@@ -50,7 +56,7 @@ def choose_subject(
 
 
 def centre_distances(labels: ClusterLabels, vectors: UnitVectors) -> NDArray[np.float32]:
-    """Returns the cosine distance of each image to its cluster's centroid, at least 0; NaN for noise."""
+    """Returns the cosine distance of each image to its cluster's centroid, at least 0; NaN for images in no cluster."""
     found = np.full(len(labels), np.nan, np.float32)
     inside = labels != NOISE
     if inside.any():
@@ -85,7 +91,11 @@ def near_duplicate_groups(
 
 
 class ClusteredSearch(NamedTuple):
-    """The rows of `search_clusters`, the choice of the subject's cluster, and curves for a sweep over DBSCAN's eps."""
+    """The result of clustering a search's images by DBSCAN.
+
+    `table` has the rows of the table `search_clusters`, `choice` the cluster that shows the subject. `sweep` has the
+    numbers of clusters and of images in none as curves over eps, the neighbourhood radius of DBSCAN.
+    """
 
     table: pa.Table
     choice: SubjectChoice

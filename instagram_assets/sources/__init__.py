@@ -1,1 +1,1 @@
-"""Data collection: the registry of accounts to collect, and scraping through Apify's actors into the inbox."""
+"""Data collection: the registry file of accounts to collect, and scraping through Apify's actors into the inbox."""

@@ -1,4 +1,4 @@
-"""Normalises names of accounts and hashtags, for the registry, the command line and the comparison of requests."""
+"""Normalises names of accounts and hashtags, for the registry, the command line and comparing scrape requests."""
 
 import re
 import unicodedata
@@ -60,7 +60,7 @@ def parse_hashtag(text: str) -> str:
 def page_url(text: str) -> str:
     """Returns the URL of a profile or hashtag page, given its name or URL; other Instagram URLs are returned unchanged.
 
-    Raises ValueError, which says what to do, for a text that is neither a name nor an Instagram URL.
+    Raises ValueError, which says what to do, if `text` is neither a name nor an Instagram URL.
     """
     given = text.strip()
     address = _ADDRESS.match(given)
@@ -75,5 +75,5 @@ def page_url(text: str) -> str:
 
 
 def is_hashtag(text: str) -> bool:
-    """Whether a name starts with a hashtag sign, and so is a hashtag and not an account."""
+    """Whether a name starts with `#`, so that it is a hashtag and not an account."""
     return text.strip().startswith(tuple(HASHTAG_SIGNS))

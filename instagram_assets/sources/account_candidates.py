@@ -1,4 +1,4 @@
-"""Suggests accounts to collect: those that collected posts mention repeatedly. Nothing is added to the registry."""
+"""Suggests accounts to collect: those that collected posts mention repeatedly. The registry file is not changed."""
 
 import re
 from collections.abc import Collection
@@ -37,14 +37,15 @@ _TO_MONDAY = 3  # 1 January 1970, day 0, was a Thursday
 def account_candidates(
     posts: pa.Table, known: Collection[str] = (), forgotten: Forgotten = NOTHING_FORGOTTEN
 ) -> pa.Table:
-    """Returns the accounts that posts name as co-author, in captions or by tags, except `known` and erased accounts.
+    """Returns the accounts that posts name as co-author, in captions or by tags, as a ranked table.
 
-    `posts` is a table of `schemas.POSTS` with at least POSTS_COLUMNS. Accounts that name themselves do not count; the
-    owner of a post collected for another account counts as its co-author. The rows (CANDIDATE_SCHEMA) are sorted by the
-    number of ISO weeks with a post that names the account, then by the number of such posts, then by co-authored posts:
-    an account named in many weeks ranks above one named in a single campaign. `share_of_weeks` is relative to the weeks
-    that have posts, `named_by` counts the accounts whose posts name it, `own_posts` its own posts that are already in
-    the table.
+    Accounts in `known` and erased accounts (`forgotten`) are left out. `posts` is a table of `schemas.POSTS` with at
+    least POSTS_COLUMNS. Accounts that name themselves do not count; the owner of a post collected for another account
+    counts as its co-author. The rows (CANDIDATE_SCHEMA) are sorted by the number of ISO weeks with a post that names
+    the account, then by the number of such posts, then by co-authored posts: an account named in many weeks ranks above
+    one named in a single campaign. `share_of_weeks` is the fraction (0–1) of the weeks with posts in which the account
+    is named, `named_by` counts the accounts whose posts name it, `own_posts` its own posts that are already in the
+    table.
     """
     week = compute.divide(compute.add(posts["day"].cast(pa.int32()), _TO_MONDAY), 7)
     posts = posts.select(list(POSTS_COLUMNS)).append_column("week", week)
@@ -69,7 +70,7 @@ def account_candidates(
 
 
 def _named(posts: pa.Table, known: Collection[str]) -> pa.Table:
-    """Returns one row per post, named account and role (co-author, mention, tag), without `known` accounts."""
+    """Returns one row per post, named account and role (coauthored, mentioned, tagged), without accounts in `known`."""
     parts = [_in_list(posts, role, column) for role, column in _ROLES.items()]
     parts.append(_with_role(posts, posts["owner"], "coauthored"))
     every: Any = pa.concat_tables(parts)
@@ -78,14 +79,14 @@ def _named(posts: pa.Table, known: Collection[str]) -> pa.Table:
 
 
 def _without_forgotten(named: pa.Table, forgotten: Forgotten) -> pa.Table:
-    """Returns the rows without erased names and without pseudonyms, which are no real account names."""
+    """Returns the rows of `named` without erased accounts, and without pseudonyms, which are no real account names."""
     names: list[str] = named["name"].unique().to_pylist()
     gone = [name for name in names if _PSEUDONYM.fullmatch(name) or forgotten.has("account", name)]
     return named.filter(compute.invert(compute.is_in(named["name"], value_set=pa.array(gone, pa.string()))))
 
 
 def _in_list(posts: pa.Table, role: str, column: str) -> pa.Table:
-    """Returns one row per name in a list column, without the post's owner."""
+    """Returns one row per account name in a list column of posts, such as `mentions`, without the post's owner."""
     lists: Any = posts[column].combine_chunks()
     rows: Any = _with_role(posts.take(compute.list_parent_indices(lists)), compute.list_flatten(lists), role)
     return rows.filter(compute.fill_null(compute.not_equal(rows["name"], rows["owner"]), True))
@@ -97,7 +98,7 @@ def _with_role(posts: pa.Table, names: Any, role: str) -> pa.Table:
 
 
 def _posts_of(rows: pa.Table, column: str, names: Any) -> Any:
-    """Returns for each of `names` the number of distinct posts whose `column` has that name."""
+    """Returns for each of the account names `names` the number of distinct posts whose `column` equals it."""
     groups: Any = rows.group_by(column).aggregate([("post_id", "count_distinct")])
     positions = compute.index_in(names, value_set=groups[column])
     return compute.fill_null(compute.take(groups["post_id_count_distinct"], positions), 0)

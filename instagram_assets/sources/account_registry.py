@@ -97,7 +97,7 @@ class RegistryEntry(BaseModel):
 
 
 class Rotation(BaseModel):
-    """How many entries of a group are collected per ISO week, and from which week on."""
+    """How many entries of a group are collected per ISO week (`per_week`), and from which week on."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
 
@@ -109,7 +109,7 @@ class Rotation(BaseModel):
 class Registry:
     """The entries of a registry file in order, and the rotations of their groups.
 
-    Entries subject to erasure (`forgotten`) are never collected and take no turn in a rotation.
+    Entries whose data was erased on request (`forgotten`) are never collected and take no turn in a rotation.
     """
 
     file: Path
@@ -122,7 +122,10 @@ class Registry:
         return frozenset(entry.name for entry in self.entries)
 
     def states(self, week: date) -> dict[str, EntryState]:
-        """Returns the state of each entry in the ISO week of a day, by name, in the order of the file."""
+        """Returns the state of each entry, by name in file order, in the ISO week that contains the day `week`.
+
+        A state says whether the entry is collected in that week, or why it is not.
+        """
         monday = monday_of(week)
         in_turn = {group: frozenset(self.in_turn(group, monday)) for group in self.rotations}
         gone = self.forgotten_entries
@@ -133,7 +136,7 @@ class Registry:
 
     @property
     def forgotten_entries(self) -> tuple[RegistryEntry, ...]:
-        """The erased entries, including those whose name was replaced by a pseudonym."""
+        """The entries erased on request, including those whose name was replaced by a pseudonym."""
         return tuple(
             entry
             for entry in self.entries
@@ -141,12 +144,15 @@ class Registry:
         )
 
     def collected(self, week: date) -> tuple[RegistryEntry, ...]:
-        """Returns the active entries to collect in the ISO week of a day; of a rotated group, only those in turn."""
+        """Returns the entries to collect in the ISO week that contains the day `week`.
+
+        Of a group with a rotation, only those whose turn it is.
+        """
         states = self.states(week)
         return tuple(entry for entry in self.entries if states[entry.name] == "collected")
 
     def in_turn(self, group: str, week: date) -> tuple[str, ...]:
-        """Returns the names of a group with a rotation whose turn it is in the ISO week of a day."""
+        """Returns the names of the entries of a rotated group whose turn it is in the ISO week that contains a day."""
         rotation = self.rotations[group]
         gone = self.forgotten_entries
         members = [entry for entry in self.entries if entry.group == group and entry not in gone]
@@ -155,16 +161,19 @@ class Registry:
 
 
 def names_for_apify(registry: Registry, week: date, kind: EntryKind) -> list[str]:
-    """Returns the names that Apify collects in the ISO week of a day, as its actors expect them: hashtags without `#`.
+    """Returns the names that Apify collects in the ISO week that contains the day `week`: hashtags without `#`.
 
-    Entries without a `source` are included.
+    `kind` selects accounts or hashtags. Entries without a `source` are included.
     """
     found = (entry for entry in registry.collected(week) if entry.kind == kind and entry.source in (None, "apify"))
     return [entry.name.removeprefix("#") for entry in found]
 
 
 def load_registry(file: Path, forgotten: Forgotten = NOTHING_FORGOTTEN) -> Registry:
-    """Loads a registry from a TOML file. Raises SettingsError naming the file, every invalid entry, and what to do."""
+    """Loads a registry from a TOML file; entries in `forgotten` (erased on request) will not be collected.
+
+    Raises SettingsError naming the file, every invalid entry, and what to do.
+    """
     content = _read(file)
     problems = [
         f"{_shown(key)} is no table of a registry. {_nearest(key, _TABLES)}" for key in content if key not in _TABLES
@@ -189,7 +198,7 @@ def _ended(problem: str) -> str:
 
 
 def parse_week(text: str) -> date:
-    """Returns the Monday of an ISO week such as `2026-W48`. Raises SettingsError for other texts."""
+    """Returns the Monday of an ISO week such as `2026-W48`. Raises SettingsError if `text` is not in that format."""
     year, _, number = text.upper().partition("-W")
     try:
         return date.fromisocalendar(int(year), int(number), 1)
@@ -253,7 +262,7 @@ def _rotations(content: dict[str, Any], problems: list[str]) -> dict[str, Rotati
 
 
 def _twice(listed: Iterable[Any]) -> list[str]:
-    """Returns a problem message for each duplicate name, even if another field of its entry is invalid."""
+    """Returns an error message for each entry name that occurs twice, even if other fields of the entry are invalid."""
     first: dict[str, int] = {}
     problems: list[str] = []
     for number, found in enumerate(listed, 1):
@@ -277,7 +286,7 @@ def _without_members(listed: Iterable[Any], rotations: Iterable[str]) -> list[st
 
 
 def _validation_messages(error: ValidationError, model: type[BaseModel]) -> list[str]:
-    """Returns one message per validation error, with its field and what to do."""
+    """Returns one message per Pydantic validation error, with the name of the field and what to do."""
     known = [field.alias or name for name, field in model.model_fields.items()]
     messages: list[str] = []
     for problem in error.errors():

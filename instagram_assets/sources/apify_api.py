@@ -36,7 +36,8 @@ _OTHER_FORMS = (ValueError, LookupError, TypeError)
 class Patience(NamedTuple):
     """The retry policy: number of tries and the first pause, which doubles with each further try.
 
-    `answer` is the maximum time of one request that waits for a run: signals are only handled between two requests.
+    `answer` is the maximum duration of one request that waits for a run to end: it is short, since signals such as
+    Ctrl-C are only handled between two requests.
     """
 
     tries: int = 4
@@ -48,7 +49,7 @@ PATIENT = Patience()
 
 
 class Limits(NamedTuple):
-    """The maximum number of items, cost and duration of a run."""
+    """The maximum number of items, cost (US dollars) and duration of a run."""
 
     max_items: int
     max_total_charge_usd: float
@@ -56,7 +57,7 @@ class Limits(NamedTuple):
 
 
 class ActorRun(NamedTuple):
-    """The fields of an actor run that this program uses.
+    """One run of an Apify actor: the fields of Apify's API that this program uses.
 
     `dataset` is the id of its dataset, `inputs` the id of the key-value store that holds its input.
     """
@@ -80,8 +81,8 @@ class ActorRun(NamedTuple):
 class Apify:
     """Client for the runs of one Apify actor.
 
-    `file` is the file that names the actor and its input, `variable` the environment variable of the token: both are
-    only used in error messages.
+    `file` is the JSON file that names the actor and its input, `variable` the environment variable that has the token:
+    both are only used in error messages.
     """
 
     actor: str
@@ -92,10 +93,10 @@ class Apify:
     patience: Patience = PATIENT
 
     def check_input(self, run_input: Mapping[str, Any]) -> bool:
-        """Checks the input's field names; returns whether the actor accepts fields that are not in its input schema.
+        """Checks the input's field names; returns whether the input schema permits fields that it does not list.
 
-        True if the schema does not forbid them. Raises ScrapeRequestError for an unknown field: the run would ignore
-        it.
+        Raises ScrapeRequestError for a field of `run_input` that the schema does not list, since the run would ignore
+        it. If the schema cannot be read, nothing is checked and the result is True.
         """
         from apify_client.errors import ForbiddenError, NotFoundError
 
@@ -152,10 +153,10 @@ class Apify:
         return self._run(run)
 
     def find(self, after: str, after_at: str, is_ours: Callable[[Any], bool]) -> ActorRun | None:
-        """Returns the newest run whose input `is_ours` accepts, of the runs started after `after`; None without one.
+        """Returns the newest run started after the run `after` whose input `is_ours` accepts; None if there is none.
 
-        `after` is a run id and `after_at` its start time (ISO 8601), both empty for no limit. At most 1,000 runs are
-        searched.
+        `after` is a run id and `after_at` its start time (ISO 8601); both are empty to search all runs. At most 1,000
+        runs are searched.
         """
         since = datetime.fromisoformat(after_at) if after_at else None
         with self._in_words("its runs cannot be listed"):
@@ -200,7 +201,7 @@ class Apify:
                     )
 
     def items(self, run: ActorRun) -> Iterator[dict[str, Any]]:
-        """Yields the run's dataset items, page by page, without empty items and hidden fields (`#…`).
+        """Yields the run's dataset items, page by page, without empty items and without hidden fields (named `#…`).
 
         Raises GoneError if the dataset was deleted.
         """
@@ -215,7 +216,7 @@ class Apify:
                 ) from self._cause(error)
 
     def abort(self, run_id: str) -> ActorRun:
-        """Aborts a run, which stops its cost, and returns it; a finished run is unchanged."""
+        """Aborts a run, which stops its cost, and returns it; a run that has already ended is unchanged."""
         with self._in_words(f"run {run_id} could not be aborted and goes on: end it at {CONSOLE}/actors/runs/{run_id}"):
             return self._run(self._client.run(run_id).abort())
 
@@ -300,10 +301,10 @@ class Apify:
         )
 
     def _safe_text(self, text: str | None) -> str:
-        """A message of an actor or Apify, shortened, without the token, control characters and the final full stop."""
+        """Shortens an error message of an actor or Apify; removes token, control characters and final full stop."""
         words = " ".join((text or "").split())
         return printable(words.replace(self.token, "…"), _LONGEST_MESSAGE).rstrip(".")
 
     def _cause(self, error: Exception) -> Exception | None:
-        """Returns the exception to chain to ours; None if its text contains the token."""
+        """Returns the exception to chain as the cause of our error (`raise from`); None if its text has the token."""
         return None if self.token in str(error) else error

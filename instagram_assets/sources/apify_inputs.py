@@ -2,8 +2,9 @@
 
     {"actor": "apify/instagram-reel-scraper", "names_field": "username", "input": {"username": [], "resultsLimit": 50}}
 
-`names_field` is the input field for names; `max_items` and `max_total_charge_usd` are limits below those of the
-settings. `"takes_day": false` says that the actor has no input field for the day of the oldest post.
+`names_field` is the input field that lists the accounts or hashtags; `max_items` and `max_total_charge_usd` are limits;
+limits in the settings apply as well. `"takes_day": false` says that the actor has no input field for the day of the
+oldest post.
 """
 
 import difflib
@@ -42,7 +43,8 @@ _REMEDY = 'Mend that file; such as {"actor": "apify/instagram-reel-scraper", "in
 class ScrapeRequest:
     """The input for one Apify actor, with limits on the items and the cost of its run.
 
-    `newer_than` is the day of the oldest post to collect, None if only the input decides.
+    `names_field` is the input field that lists accounts or hashtags, `takes_day` whether the actor has an input field
+    for the first day. `newer_than` is the day of the oldest post to collect, None if only the input decides.
     """
 
     name: str
@@ -58,7 +60,7 @@ class ScrapeRequest:
     def limits(self, options: ApifySettings) -> tuple[int, float]:
         """Returns the maximum number of items and the maximum cost of a run in US dollars.
 
-        Each is the lower one of the limit in the file and the limit in the settings.
+        Each is the lower one of the limit in the request's file and the limit in the settings (`options`).
         """
         items = min(self.max_items or options.max_items, options.max_items)
         return items, min(self.max_total_charge_usd or options.max_total_charge_usd, options.max_total_charge_usd)
@@ -75,7 +77,7 @@ class ScrapeRequest:
 
     @property
     def digest(self) -> str:
-        """SHA-256 hex digest that identifies the request: equal for equal input and names in any order and spelling."""
+        """SHA-256 hex digest of actor and input; it does not depend on the order and spelling of account names."""
         run_input = dict(self.input)
         if isinstance(names := run_input.get(self.names_field), list):
             run_input[self.names_field] = sorted({self._canonical_name(name) for name in names})  # pyright: ignore[reportUnknownVariableType]
@@ -94,7 +96,7 @@ class ScrapeRequest:
 
     @property
     def takes_addresses(self) -> bool:
-        """Whether the input field for names expects URLs of pages, as `directUrls` does."""
+        """Whether the input field for names expects URLs of profile or hashtag pages, as the field `directUrls`."""
         return "url" in self.names_field.casefold()
 
     def _normalise_name(self, given: str) -> str:
@@ -106,18 +108,18 @@ class ScrapeRequest:
             raise ScrapeRequestError(f"{given!r}: {error}.") from error
 
     def _canonical_name(self, name: object) -> str:
-        """Returns a name in a canonical form, equal for all its spellings."""
+        """Returns an account or hashtag name in a form that is the same for all its spellings."""
         try:
             return self._normalise_name(name) if isinstance(name, str) else json.dumps(name, sort_keys=True)
         except ScrapeRequestError:
             return str(name)
 
     def of(self, names: Sequence[str], newer_than: date | None, zone: ZoneInfo) -> "ScrapeRequest":
-        """Returns a copy of the request for these accounts or hashtags; without any, the names in its file are kept.
+        """Returns a copy of the request for the accounts or hashtags `names`; without any, those in its file are kept.
 
-        Posts are collected from the start of the day `newer_than` in the time zone `zone`; None sets no limit. Raises
-        ScrapeRequestError for an invalid name, if neither caller nor file names anybody, or if the actor accepts no
-        names or no day.
+        Posts are collected from the start of the day `newer_than` in the time zone `zone`; None sets no first day.
+        Raises ScrapeRequestError for an invalid name, if neither `names` nor the file has any, or if the actor accepts
+        no names or no first day.
         """
         run_input = dict(self.input)
         if names:
@@ -143,7 +145,7 @@ class ScrapeRequest:
 
 
 def load_scrape_request(name: str, folder: str = "") -> ScrapeRequest:
-    """Loads a request from NAME.json in a folder, or in the package's examples if no folder is given.
+    """Loads a scrape request from NAME.json in a folder, or in the package's examples if `folder` is empty.
 
     Raises ScrapeRequestError if there is no such file, FileError if it is invalid.
     """
@@ -212,7 +214,7 @@ def _yes_or_no(value: object, file: Path) -> bool:
 
 
 def _limit(content: Mapping[str, Any], field: str, kinds: UnionType | type[int], file: Path) -> Any:
-    """Returns a limit from the file, validated against the setting of that name; None if the file has none."""
+    """Returns a limit from the content of a request's file, validated by its type (`kinds`); None if it has none."""
     value = content.get(field)
     if value is None:
         return None

@@ -16,13 +16,13 @@ REPEATED_WITHIN = timedelta(hours=12)
 
 @dataclass(frozen=True)
 class RunRecord:
-    """The record of one start of an Apify actor, and of its progress.
+    """The record of one start of an Apify actor for a scrape request, and of the run's progress.
 
     `marker` is a random value added to the actor's input, by which the run is found if its start got no response;
     `after` and `after_at` are the id and start time of the actor's newest run before that start. `run` is empty until
     the run's id is known, `status` until the request is finished; if it is SUCCEEDED, the run's data is in the inbox.
-    `is_cancelled` is true if the request was cancelled before its run was known. `asked_at`, `after_at` and `ended_at`
-    are ISO timestamps.
+    `is_cancelled` is true if the request was cancelled before its run was known. `asked_at` is the time of the request,
+    `ended_at` that of its end; they and `after_at` are ISO timestamps.
     """
 
     name: str
@@ -51,7 +51,7 @@ class RunRecord:
         return now - datetime.fromisoformat(self.asked_at) >= REPEATED_WITHIN
 
     def is_repetition(self, now: datetime) -> bool:
-        """Whether the request succeeded so recently (REPEATED_WITHIN) that an equal request is not run again."""
+        """Whether the request succeeded within REPEATED_WITHIN, so that an equal request is not run again."""
         return self.status == "SUCCEEDED" and now - datetime.fromisoformat(self.ended_at) < REPEATED_WITHIN
 
 
@@ -63,7 +63,7 @@ def save_record(folder: Path, record: RunRecord) -> RunRecord:
 
 
 def delete_record(folder: Path, record: RunRecord) -> None:
-    """Deletes the record of a start that Apify rejected, for which no run exists."""
+    """Deletes the record of an actor start that Apify rejected, for which no run exists."""
     remove_durably(_path(folder, record.digest))
 
 

@@ -38,7 +38,7 @@ _Log = Callable[[str], object]
 
 
 class Scraped(NamedTuple):
-    """The result of a scrape: the run's id, its file (None without records), number of records, and cost.
+    """The result of a scrape: the run's id, its file (None if it has no records), number of records, and cost.
 
     `is_known` is true if an equal request had recently succeeded, so that no run was started.
     """
@@ -62,8 +62,8 @@ def scrape(
 ) -> Scraped:
     """Run the request's actor, wait for it, and save its dataset in the inbox; `folder` holds the records of starts.
 
-    Finished runs of earlier requests of this name are fetched first; problems with them are reported and do not stop
-    this one. A request that succeeded within the last twelve hours is not run again unless `again` is true; if its file
+    Finished runs of earlier requests of this name are fetched first; problems with them are logged and do not stop this
+    request. A request that succeeded within the last twelve hours is not run again unless `again` is true; if its file
     is gone, it is fetched again, which costs nothing. An interruption (Ctrl-C, or Dagster's SIGTERM) aborts the run.
     `log` is called with a line for each step. Raises SettingsError for a missing token, ScrapeRequestError and
     ScrapeError when Apify rejects the request, cannot be reached, or its run does not succeed, NothingDoneError when it
@@ -112,7 +112,7 @@ class _Work:
         return self._finish(self._start_new())
 
     def abort(self) -> None:
-        """Abort the current run; if it has already succeeded, the next call fetches its data."""
+        """Abort the current run; if it has already succeeded, the next scrape with this request fetches its data."""
         record = self.record
         if record is None or not record.is_open:
             return
@@ -161,7 +161,10 @@ class _Work:
             self.log(f"{scrape} {_outcome(run, count, file)}")
 
     def _report_unstarted(self, record: RunRecord, scrape: str) -> None:
-        """Log that Apify has no run for an earlier start; delete its record if it was cancelled or is old."""
+        """Log that Apify has no run for an earlier actor start; delete its record if it was cancelled or is old.
+
+        `scrape` describes that earlier scrape for the message.
+        """
         if record.is_cancelled or record.is_old(apify_run_records.utc_now()):
             apify_run_records.delete_record(self.folder, record)
         if not record.is_cancelled:
@@ -212,9 +215,10 @@ class _Work:
         return self._scraped(self.record)
 
     def _with_run(self, apify: Apify, record: RunRecord, *, doubtful: bool) -> RunRecord:
-        """Returns the record with the id of its run: an existing one, or a new one.
+        """Returns the record with the id of its run, which is searched or started.
 
-        `doubtful` means that a run may have been started before. If that stays unknown, the record is kept.
+        `doubtful` means that a run may have been started before, so that it is searched first. If it stays unknown
+        whether there is a run, the record is kept.
         """
         self.record = record
         pause, tries = self.patience.pause.total_seconds(), self.patience.tries
@@ -242,7 +246,7 @@ class _Work:
         return self.record
 
     def _find_run(self, apify: Apify, record: RunRecord, searches: int) -> ActorRun | None:
-        """Returns the run of a start that got no response; None if Apify does not list it after `searches` searches."""
+        """Returns the run of an actor start that got no response; None if `searches` searches do not find it."""
 
         def is_ours(run_input: object) -> bool:
             if not isinstance(run_input, Mapping):
@@ -259,7 +263,10 @@ class _Work:
         return None
 
     def _save_dataset(self, apify: Apify, run: ActorRun, record: RunRecord) -> int:
-        """Writes the run's dataset to the inbox unless the file exists or was landed; returns its number of records."""
+        """Writes the run's dataset to an inbox file and returns its number of records.
+
+        A file that already exists, or was already ingested, is not written again.
+        """
         return write_inbox_file(self.inbox / export_file_name(record.actor, run), lambda: apify.items(run))
 
     def _end(
@@ -303,7 +310,10 @@ def check_token(options: ApifySettings) -> str:
 
 
 def _names_text(record: RunRecord, field: str) -> str:
-    """Returns the first names that a request was for, as a text for messages."""
+    """Returns the first few accounts or hashtags of a recorded request, joined to a string for messages.
+
+    `field` is the input field that lists them.
+    """
     names = record.input.get(field)
     if not isinstance(names, list) or not names:
         return "whom its file names"

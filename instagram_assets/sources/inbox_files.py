@@ -17,7 +17,7 @@ _NO_LETTER = re.compile(r"[^A-Za-z0-9]")
 
 
 def export_file_name(actor: str, run: ActorRun) -> str:
-    """Returns the file name that Apify gives the dataset of a run, with its end time, followed by the run id.
+    """Returns Apify's own file name for the dataset of a run, which has its end time, followed by the run id.
 
     The id keeps names unique, since two runs can end in the same millisecond.
     """
@@ -28,13 +28,19 @@ def export_file_name(actor: str, run: ActorRun) -> str:
 
 
 def locate_inbox_file(file: Path) -> Path | None:
-    """Returns where an inbox file is now: in the inbox, or in a subfolder after landing; None if it is gone."""
+    """Returns where an inbox file is now; None if it is gone.
+
+    It is in the inbox or, once it was ingested or rejected, in a subfolder.
+    """
     locations = (file, file.parent / DONE / file.name, file.parent / REJECTED / file.name)
     return next((path for path in locations if os.path.lexists(path)), None)
 
 
 def write_inbox_file(path: Path, items: Callable[[], Iterator[dict[str, Any]]]) -> int:
-    """Writes records to an inbox file, unless it exists or was already landed; returns the file's number of records."""
+    """Writes records (`items`) to an inbox file and returns the number of records in the file.
+
+    A file that already exists, or was already ingested, is not written again.
+    """
     if existing := locate_inbox_file(path):
         return _count_records(existing)
     records = items()

@@ -1,7 +1,7 @@
 """Round-robin rotation: a fixed number of a group's members per ISO week, none twice before all had their turn.
 
-Deterministic, and nothing is stored: a queue is replayed week by week from the rotation's first week. Members that were
-never collected are at its front; collected members go to its end.
+The turns are deterministic and not stored: a queue is replayed week by week from the rotation's first week. Members
+that were never collected are at its front; collected members go to its end.
 
 The members can change. A member with a first day joins on the first Monday on or after that day, ahead of all that had
 their turn; a member with a last day leaves after it. Neither changes the turns of earlier weeks or the order of the
@@ -52,7 +52,10 @@ def monday_of(day: date) -> date:
 
 
 def _joins(member: RotationMember, begins: date) -> date:
-    """Returns the Monday from which a member takes part; one that joins during a week takes part from the next week."""
+    """Returns the Monday from which a member takes part: the first one on or after its first day.
+
+    At the earliest, that is the Monday of the rotation's first week, which contains the day `begins`.
+    """
     if member.begins is None or member.begins <= begins:
         return monday_of(begins)
     ahead = timedelta(days=-member.begins.weekday() % 7)
@@ -62,7 +65,10 @@ def _joins(member: RotationMember, begins: date) -> date:
 def _next(
     new: deque[RotationMember], waiting: deque[RotationMember], number: int, monday: date
 ) -> list[RotationMember]:
-    """Takes the next `number` members from the queues; those whose last day is before `monday` are dropped."""
+    """Takes the next `number` members, from the queue of `new` ones first, then from the `waiting` ones.
+
+    Members whose last day is before `monday` are dropped.
+    """
     taken: list[RotationMember] = []
     while len(taken) < number and (queue := new or waiting):
         member = queue.popleft()
@@ -72,5 +78,5 @@ def _next(
 
 
 def _hash_key(member: RotationMember) -> tuple[str, str]:
-    """Sort key by hash: alphabetical or file order would favour certain members."""
+    """Sort key of a member: the hash of its name, since alphabetical or file order would favour certain members."""
     return hashlib.sha256(member.name.encode()).hexdigest(), member.name

@@ -1,4 +1,4 @@
-"""Selects the names that a scrape collects: the registry's names due this week, without those erased on request."""
+"""Selects the names that a scrape collects: the registry's names for this week, without those erased on request."""
 
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -16,7 +16,7 @@ from instagram_assets.sources.apify_inputs import ScrapeRequest
 def refuse_forgotten_names(request: ScrapeRequest, forgotten: Forgotten) -> None:
     """Raises ScrapeRequestError if a request names an account, hashtag or post that was erased on request.
 
-    The message contains the position of the name and not the name, since messages are logged.
+    The message has the position of that name instead of the name itself, since messages are logged.
     """
     if not forgotten:
         return
@@ -36,7 +36,7 @@ def refuse_forgotten_names(request: ScrapeRequest, forgotten: Forgotten) -> None
 
 
 def is_forgotten_name(text: object, forgotten: Forgotten, request: ScrapeRequest | None = None) -> bool:
-    """Whether the text is the name or URL of an account, hashtag or post that was erased on request."""
+    """Whether `text` is the name or URL of an account, hashtag or post that was erased on request."""
     if not isinstance(text, str):
         return False
     if request and request.takes_hashtags and forgotten.has("account", f"#{text.removeprefix('#').casefold()}"):
@@ -66,10 +66,11 @@ def names_from_registry(
     forgotten: Forgotten = NOTHING_FORGOTTEN,
     tell: Callable[[str], object] = lambda _: None,
 ) -> list[str]:
-    """Returns the accounts or hashtags, as the request's input expects, that Apify collects in the ISO week of `day`.
+    """Returns the accounts or hashtags that, by the registry, Apify collects in the ISO week that contains `day`.
 
-    Names erased on request are left out, and their number is logged through `tell`. Raises SettingsError for a registry
-    `file` that cannot be read, ScrapeRequestError if it has no names for the request.
+    They are in the form that the request's input expects. Names erased on request are left out, and their number is
+    logged through `tell`. Raises SettingsError for a registry `file` that cannot be read, ScrapeRequestError if it has
+    no names for the request.
     """
     registry = load_registry(file, forgotten)
     kind = "hashtag" if request.takes_hashtags else "account"

@@ -14,16 +14,17 @@ _BYTE_ORDERS = (b"\xff\xfe", b"\xfe\xff")
 
 
 class SmallFile(NamedTuple):
-    """The bytes of a file, its path and its `st_mode`."""
+    """A file that was read whole: its path, content, and file mode (`st_mode`)."""
 
     path: Path
     data: bytes
     mode: int
 
     def text(self, remedy: str) -> str:
-        """Returns the decoded text: UTF-8, or UTF-16 with a byte order mark, as some Windows programs write it.
+        """Returns the file's content as a string, decoded from UTF-8, or from UTF-16 with a byte order mark.
 
-        Raises FileError, with `remedy` as its advice, if the bytes are neither.
+        Some Windows programs write UTF-16. Raises FileError, with `remedy` as its advice to the user, for other
+        encodings.
         """
         try:
             return self.data.decode("utf-16" if self.data[:2] in _BYTE_ORDERS else "utf-8-sig")
@@ -34,7 +35,8 @@ class SmallFile(NamedTuple):
 def read_small_file(file: str | Path, most_bytes: int, remedy: str) -> SmallFile:
     """Reads a whole file of at most `most_bytes` bytes.
 
-    Raises FileError, with `remedy` as its advice, if the file is missing, not a regular file, empty, or larger.
+    Raises FileError, with `remedy` as its advice to the user, if the file is missing, not a regular file, empty, or
+    larger.
     """
     path = Path(file).expanduser()
     try:
@@ -66,8 +68,8 @@ _MAX_DEPTH = 20
 def read_json_object(file: Path, remedy: str) -> dict[str, Any]:
     """Returns the single JSON object in a file.
 
-    Raises FileError, with `remedy`, for invalid JSON, duplicate keys, numbers that are not finite, lone surrogates, and
-    nesting deeper than MAX_DEPTH.
+    Raises FileError, with `remedy` as its advice to the user, for invalid JSON, duplicate keys, numbers that are not
+    finite, lone surrogates, and nesting deeper than MAX_DEPTH.
     """
 
     def refuse(problem: str) -> FileError:
@@ -108,7 +110,7 @@ def _text(file: Path, remedy: str) -> str:
 
 
 def _problems(value: Any, path: tuple[str, ...]) -> Iterator[str]:
-    """Yields a message for each value that cannot be sent as JSON, with its field."""
+    """Yields an error message, with the path of the field, for each part of `value` that cannot be sent as JSON."""
     field = ".".join(map(_shown, path))
     if len(path) > _MAX_DEPTH:
         yield _TOO_DEEP
