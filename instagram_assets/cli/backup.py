@@ -168,7 +168,7 @@ def _check(where: str) -> None:
 
 
 def keys_folder(given: Path | None, restored: Path | None) -> Path:
-    """The folder with the keys and tombstones: `given`, else the configured one, else in the restored or data folder."""
+    """The folder with the keys and tombstones: `given`, the configured one, or that in the restored or data folder."""
     from instagram_assets.settings import settings
 
     default = settings().folder("privacy")

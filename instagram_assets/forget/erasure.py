@@ -80,7 +80,8 @@ def subject_of_target(
 ) -> ErasureSubject:
     """Returns the data subject of a parsed target, with all its identifiers in the stored data.
 
-    `is_bare` and the errors are those of `find_subject`, which parses the target from text.
+    Used by `find_subject`, which parses the target from text. `ownership` is read from the lake unless passed. Raises
+    StorageError for damaged files.
     """
     privacy = settings.folder("privacy")
     tombstones = _tombstones(privacy)
@@ -111,7 +112,7 @@ def _has_tombstone(subject: ErasureSubject, tombstones: Tombstones) -> bool:
 
 
 def planners_for(subject: ErasureSubject, first: Sequence[StepPlanner] = ()) -> list[StepPlanner]:
-    """Returns all step planners for a subject, in order; those in `first` fail while other processes are running."""
+    """Returns all step planners for a subject, in order; those in `first` raise an error if other processes run."""
     features = partial(feature_steps, text_hashes=subject.text_hashes)
     return [*first, *(features if planner is feature_steps else planner for planner in _PLANNERS)]
 

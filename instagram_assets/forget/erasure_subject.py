@@ -190,7 +190,7 @@ def _same_account(
 
 
 def _is_owned(row: OwnershipRow, names: set[str], numbers: set[str]) -> bool:
-    """Whether an account with these names or ids owns a post; a post without owner is its collected account's."""
+    """Whether the account with these names and ids owns a post; one without owner counts for the collected account."""
     if row["owner_id"] in numbers:
         return True
     return (row["owner"] or ("" if row["owner_id"] else row["account"]) or "").casefold() in names

@@ -38,7 +38,7 @@ _OF_COUNTS = "age_model-"
 
 
 def report_steps(folder: Path, root: Path, forgotten: Forgotten, passed: Path) -> Iterator[Step]:
-    """Yields the steps for the folder of reports, except for that of image searches (`passed`)."""
+    """Yields the steps for the folder of reports, except its subfolder `passed` for image searches."""
     for path in sorted(folder.rglob("*")) if folder.is_dir() and forgotten else ():
         if path.is_relative_to(passed):
             continue

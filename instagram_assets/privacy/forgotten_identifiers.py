@@ -48,7 +48,7 @@ class Forgotten(Protocol):
         ...
 
     def named(self, text: str) -> str:
-        """Returns a text that consists of account names with the erased ones replaced: every whole word is a name."""
+        """Returns a text of account names with the erased ones replaced: every whole word in it counts as a name."""
         ...
 
 
@@ -113,7 +113,7 @@ class Identifiers:
         return text if self._others is None else self._others.sub(_instead, text)
 
     def named(self, text: str) -> str:
-        """Returns a text that consists of account names with the erased ones replaced: every whole word is a name."""
+        """Returns a text of account names with the erased ones replaced: every whole word in it counts as a name."""
         if self._names is not None:
             text = replace_names(text, self._names, self._of_a_name)
         return self.scrub(text)

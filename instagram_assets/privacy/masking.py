@@ -83,7 +83,7 @@ def mask_names(text: str, pseudonym: Callable[[str], str], names: Collection[str
 
 
 def _plain(text: str, pseudonym: Callable[[str], str], names: Collection[str], ids: Collection[str]) -> str:
-    """Returns a text with names and contact data masked, but without those that are found only by decoding."""
+    """Returns a text with readable names and contact data masked; those in encoded form are left to `mask`."""
 
     def instead(found: re.Match[str]) -> str:
         if found.lastgroup == "name":

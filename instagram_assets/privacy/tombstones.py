@@ -61,7 +61,7 @@ class Tombstones:
         return replace_words(text, self._is_account, self._where_meant) if self.hashes else text
 
     def named(self, text: str) -> str:
-        """Returns a text that consists of account names with the erased ones replaced: every whole word is a name."""
+        """Returns a text of account names with the erased ones replaced: every whole word in it counts as a name."""
         return self.scrub(replace_words(text, self._is_account, self._of_a_name)) if self.hashes else text
 
     def is_bare(self, name: str) -> bool:
@@ -117,7 +117,7 @@ class LatestTombstones:
         return self._now().scrub(text)
 
     def named(self, text: str) -> str:
-        """Returns a text that consists of account names with the erased ones replaced: every whole word is a name."""
+        """Returns a text of account names with the erased ones replaced: every whole word in it counts as a name."""
         return self._now().named(text)
 
     def _now(self) -> Tombstones:

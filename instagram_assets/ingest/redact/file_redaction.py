@@ -204,5 +204,5 @@ def _plain(chunks: Iterator[str], redactor: RecordRedactor, tally: Tally) -> Ite
 
 
 def with_owner(redactor: RecordRedactor, path: Path, owner: str | None) -> RecordRedactor:
-    """Return a redactor like this one, for a file of an Instagram data download whose owner is known."""
+    """Return a redactor for a file of an Instagram data download, with `owner` as the owner of its records."""
     return RecordRedactor(redactor.forgotten, replace(source_of(path), account=owner, find_owner=None))
