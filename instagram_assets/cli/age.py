@@ -138,12 +138,12 @@ def predict(
 
 
 def _age_settings(given: dict[str, Any], purpose: str | None) -> "Settings":
-    """The settings with command line options applied; giving a purpose enables the age model."""
+    """The settings with the options in `given` applied; if a purpose is stated, the age model is enabled."""
     return settings_with_options(age={**given, "purpose": purpose, "enabled": True if purpose else None})
 
 
 def _print_unused(lines: list[str]) -> None:
-    """Print which rows of the labels, and which users, cannot be used."""
+    """Print which label rows and which users cannot be used, one per line, the first few only."""
     for line in _first_lines(lines):
         typer.echo(f"not used: {line}", err=True)
 
@@ -154,7 +154,7 @@ def _print_warning(data: "TrainingData") -> None:
 
 
 def _counts(predictions: "pa.Table") -> str:
-    """Text with the number of users per prediction, and the reasons why others have none."""
+    """Text with the number of users, of those with a probability and with a label, and why others have none."""
     rows = predictions.to_pylist()
     labelled = sum(not row["abstained"] for row in rows)
     with_probability = sum(row["probability"] is not None for row in rows)
@@ -164,6 +164,6 @@ def _counts(predictions: "pa.Table") -> str:
 
 
 def _first_lines(lines: list[str]) -> list[str]:
-    """The first of `lines`, followed by a line with the number of the others."""
+    """The first few of `lines`, followed by a line with the number of the remaining ones."""
     more = [f"and {len(lines) - _MOST_SHOWN} more"] if len(lines) > _MOST_SHOWN else []
     return [*lines[:_MOST_SHOWN], *more]

@@ -168,7 +168,7 @@ def _check(where: str) -> None:
 
 
 def keys_folder(given: Path | None, restored: Path | None) -> Path:
-    """The folder with the keys and tombstones: the given or configured one, else in the restored or data folder."""
+    """The folder with the keys and tombstones: `given`, the configured one, or that in the restored or data folder."""
     from instagram_assets.settings import settings
 
     default = settings().folder("privacy")
@@ -231,7 +231,7 @@ def _print_earlier_restore(done: "RestoreSummary") -> None:
 
 
 def close_active_runs(home: Path) -> None:
-    """Mark runs that were active when the backup was made as failed, in the Dagster home `home` only."""
+    """In the Dagster home `home`, mark runs that were active when the backup was made as failed."""
     import dagster as dg
 
     from instagram_assets.automation.dead_runs import close_restored_runs
@@ -256,7 +256,7 @@ def _options(where: str) -> dict[str, Any] | None:
 
 
 def _exit_if_missing(missing: "Sequence[Missing]", what: str) -> None:
-    """If there are missing files, print them and exit with 1; `what` is the end of the message."""
+    """If there are missing or damaged files, print them and exit with 1; `what` is the end of the message."""
     if not missing:
         return
     _print_first(missing)
@@ -267,7 +267,7 @@ def _exit_if_missing(missing: "Sequence[Missing]", what: str) -> None:
 
 
 def _print_first(missing: "Sequence[Missing]") -> None:
-    """Print the first missing files, one per line, and the number of the others."""
+    """Print the first few missing files, one per line, and the number of the remaining ones."""
     from instagram_assets.backups.manifest import native
     from instagram_assets.report.safe_text import printable
 

@@ -175,7 +175,7 @@ def _database(chosen: "Settings") -> "CollectorDatabase":
 
 
 def _clear_stops(database: "CollectorDatabase") -> None:
-    """Clear the stops of all identities (logins, tokens), after a person has resolved the problem."""
+    """End the suspension of all identities (logins, tokens), after a person has resolved the problem at the site."""
     from instagram_assets.collect.circuit_breaker import clear_stop, identity_states
 
     stopped = [
@@ -206,7 +206,7 @@ def _update_ui_table(database: "CollectorDatabase") -> None:
 def _finish(done: "RunResult", as_json: bool, *, there: int = 0, hint: str = "") -> None:
     """Print the summary of a collection, and raise an error if it is incomplete.
 
-    `there` is the number of users whose file existed before.
+    `there` is the number of users whose output file existed before the command.
     """
     from instagram_assets.cli.collection_progress import collection_json, collection_table, raise_collection_errors
 

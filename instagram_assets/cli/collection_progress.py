@@ -79,7 +79,7 @@ class CollectionProgress(ProgressListener):
 def raise_collection_errors(done: RunResult, there: int = 0) -> None:
     """Raise one error if the collection had errors or incomplete accounts, or collected nothing.
 
-    `there` is the number of accounts and hashtags whose file existed before.
+    `there` is the number of accounts and hashtags whose output file existed before the command.
     """
     messages = [str(error) for error in done.errors]
     if unfinished := done.of(*UNFINISHED):
@@ -95,7 +95,7 @@ def raise_collection_errors(done: RunResult, there: int = 0) -> None:
 
 
 def _result_line(found: SubjectResult, identity: str) -> str:
-    """Line with the result of one account or hashtag, without the reason of a stop, which is printed at the end."""
+    """Line with the result of one account or hashtag; the reason of a suspension is printed only at the end."""
     parts = [f"{found.subject}: {_outcome_text(found.outcome)}"]
     if found.posts:
         parts.append(f"{found.posts:,} post{'' if found.posts == 1 else 's'}")
@@ -135,7 +135,7 @@ def collection_table(done: RunResult) -> Table:
 
 
 def collection_json(done: RunResult, there: int = 0) -> dict[str, Any]:
-    """The results as JSON-serialisable values; `there` is the number of accounts whose file existed before."""
+    """The results as JSON-serialisable values; `there` is the number of accounts whose output file existed before."""
 
     def plain(one: SubjectResult) -> dict[str, Any]:
         until = utc_datetime(one.until).isoformat() if one.until else None
@@ -155,7 +155,7 @@ def _ignore_status(_: str) -> None:
 
 
 def _ignore_refresh() -> None:
-    """Do nothing: replaces the display's refresh function between two sites."""
+    """Do nothing: stands for the display's refresh function while no site is being collected."""
 
 
 def _outcome_text(outcome: CollectionOutcome) -> str:
@@ -169,7 +169,7 @@ def _resume_text(one: SubjectResult) -> str:
 def _time_left_text(session: SiteSession, requests: Sequence[int], count: int, each: int) -> str:
     """Text with the estimated time left for `count` more accounts, by the average of `requests` per account so far.
 
-    `each` is the assumed number of requests per account before any is known.
+    `each` is the number of requests per account that is assumed until the first account is finished.
     """
     if not count:
         return ""

@@ -20,7 +20,7 @@ ObservedAtOption = Annotated[str, typer.Option(help="When the numbers were read,
 
 
 def settings_with_options(**sections: dict[str, Any]) -> "Settings":
-    """The settings overridden by command line options, given by section; options that are None are ignored.
+    """The settings with command line options (by settings section) applied; options that are None are ignored.
 
     Raises SettingsError for an invalid value.
     """

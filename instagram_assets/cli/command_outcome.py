@@ -22,9 +22,10 @@ _MOST_NAMED = 5
 
 @dataclass
 class CommandOutcome:
-    """What a command did: newly ingested files, names of files known before, number of runs, and errors.
+    """What a command did: newly ingested files, names of files ingested earlier, number of runs, errors.
 
-    `folders` are lines about the contents of ingested folders; `row_statuses` counts rows by table and status.
+    `folders` are lines about the contents of ingested folders. `row_statuses` counts rows by table and status, such as
+    `ok`.
     """
 
     files: list[LandedFile] = field(default_factory=list[LandedFile])

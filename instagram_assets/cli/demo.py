@@ -188,7 +188,7 @@ def _collect_samples(dagster: "dg.DagsterInstance", pictures: str, folder: Path)
 
 
 def _land_collected_files(dagster: "dg.DagsterInstance", files: list[Path]) -> None:
-    """Ingest the collected files separately from the exports, since they contain their own observation times."""
+    """Ingest the collector's files separately from the sample export, as they contain their own observation times."""
     from instagram_assets.automation import shell_runs
     from instagram_assets.settings import settings
 

@@ -67,8 +67,8 @@ def ingest_files(
 ) -> "CommandOutcome":
     """Ingest files and process all pending ones; errors are collected, so that good files are processed anyway.
 
-    `observed_at` is when the records were observed, `account` whose posts they are, if the files do not say so. Assets
-    named in `leave` are not computed.
+    `observed_at` is when the records were observed, `account` whose posts they are, if the files do not say so. The
+    assets in `leave` are not computed.
     """
     from instagram_assets.automation import shell_runs
     from instagram_assets.cli.command_outcome import record_runs

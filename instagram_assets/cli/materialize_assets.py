@@ -27,8 +27,8 @@ def materialize_selection(
 
     `accounts` is names separated by commas or a file with one per line, `days` one day or first..last; empty means all
     accounts, and all days that have posts. If other assets are selected as well, a disabled age model and stages whose
-    models are missing are left out. Raises SettingsError for unknown names, ModelError before any work if all
-    selected stages lack their models.
+    models are missing are left out. Raises SettingsError for unknown assets or accounts. Raises ModelError, before any
+    work, if all selected stages lack their models.
     """
     selected = _select_assets(selection)
     missing = missing_models(settings())
@@ -74,7 +74,7 @@ def _asset_keys_of(*jobs: str) -> set[dg.AssetKey]:
 def _run_tags(
     instance: dg.DagsterInstance, job: str, account_names: Sequence[str], days: str
 ) -> Sequence[dict[str, str] | None]:
-    """The run tags of each run of a job that is needed for these accounts and days, or for all searches."""
+    """The Dagster tags of each run of a job that is needed for these accounts and days, or for all image searches."""
     order = known_accounts(instance)
     if job in ("landing", "datasets", "age_training"):
         return [None]
@@ -91,7 +91,7 @@ def _run_tags(
 
 
 def _cells_with_posts(days: Days) -> set[tuple[str, date]]:
-    """The partitions (account, day) of these days with posts, including posts whose raw rows retention has deleted."""
+    """The partitions (account, day) in `days` that have posts, also if retention has deleted the posts' raw rows."""
     lake = open_lake(settings())
     cells = affected_cells(lake, manifests(lake), *days).cells
     if read_horizon(lake).raw:

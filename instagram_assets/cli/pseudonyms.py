@@ -51,7 +51,7 @@ def rotate(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = Fal
 
 
 def unknown_export_files(folder: "Path", expected: "Collection[str]", names: "LakeNames") -> "Iterator[NamedFile]":
-    """Yield the files in an export folder that are not `expected`, to be searched for names before it is shared.
+    """Yield files in an export folder other than the export's own (`expected`), to be searched for account names.
 
     Outside of `data/datasets`, where a folder can be a user's home, such files are only listed in a warning.
     """
@@ -73,7 +73,7 @@ def unknown_export_files(folder: "Path", expected: "Collection[str]", names: "La
 
 
 def check_declared(asset: str) -> None:
-    """If exports are set to be pseudonymous, search a dataset for account names. Raises IdentifierError if found."""
+    """If settings require pseudonymous exports, search dataset `asset`; raises IdentifierError for account names."""
     from instagram_assets.settings import settings
 
     if not settings().privacy.pseudonymous_exports:

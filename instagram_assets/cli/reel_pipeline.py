@@ -33,7 +33,7 @@ _MOST_INGEST_ATTEMPTS = 3
 
 @dataclass
 class ReelPipelineResult:
-    """The result so far: the steps done, the reels analysed, and errors."""
+    """The result of a pipeline run so far: the steps done, the reels analysed, and errors."""
 
     days: Days
     steps: list[str] = field(default_factory=list[str])
@@ -65,7 +65,7 @@ class OlderPostsError(Exception):
 
 
 def run_pipeline(dagster: dg.DagsterInstance, days: Days) -> ReelPipelineResult:
-    """Run one step after the other until none is pending, each batch of reels once.
+    """Run the steps for the reels of these days until none is pending; each batch of reels is tried once.
 
     A failed batch of reels does not stop the others; any other failed step ends the pipeline. Errors are collected in
     the result. Raises OlderPostsError if a new process has to continue.

@@ -65,7 +65,7 @@ def reels(
 
 
 def _scrape_arguments(name: str, days: int) -> "tuple[ScrapeRequest, list[str], date | None]":
-    """The Apify request, the accounts, and the day of the oldest reel; raises what would prevent the scrape."""
+    """The Apify request, the accounts, and the day of the oldest reel; raises errors that would prevent the scrape."""
     from datetime import timedelta
 
     from instagram_assets.calendar import today

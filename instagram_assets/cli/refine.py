@@ -19,7 +19,7 @@ commands = typer.Typer()
 
 
 class _RecordKind(StrEnum):
-    """The kinds of records in a merged JSON: posts and reels."""
+    """The kinds of records in a merged JSON file: posts and reels."""
 
     post = "post"
     reel = "reel"

@@ -69,9 +69,9 @@ def scrape_into_inbox(
     *,
     again: bool = False,
 ) -> bool:
-    """Scrape in a Dagster run, and print the result and cost; returns whether its file is in the inbox, to be ingested.
+    """Scrape in a Dagster run, and print result and cost; returns whether a file in the inbox waits for ingestion.
 
-    `day` is the day of the oldest post. Ctrl-C aborts the Apify run, too.
+    `day` is the earliest day of posts to scrape. Ctrl-C aborts the Apify run, too.
     """
     from instagram_assets.automation import shell_runs
     from instagram_assets.automation.scrape_job import scrape_run_config
@@ -102,7 +102,7 @@ def _result_lines(
 ) -> "Iterator[str]":
     """Lines about a scrape: its number of records, its cost if it was paid just now, and the state of its file.
 
-    `before` is the record of the scrape before this command, if any.
+    `before` is the record of the same scrape as it was before this command, if there was one.
     """
     from instagram_assets.cli.messages import relative_path
     from instagram_assets.ingest.folder_scan import DONE, ERROR_SUFFIX, REJECTED

@@ -28,7 +28,7 @@ class _Subject(StrEnum):
 
 
 class SearchResult(NamedTuple):
-    """The result of a search: its name, the number of images kept and of candidates, and rejected ones by reason."""
+    """The result of an image search: its name, the number of images kept, of candidates, and rejected by reason."""
 
     search: str
     kept: int
@@ -112,9 +112,9 @@ def run_search(
 ) -> SearchResult:
     """Run one image search, with progress on stderr; `out` names its folder, else it is named after the query.
 
-    `given` are fields of SearchRequest; None means the setting's value. Results of earlier runs are reused. Raises
-    SearchRequestError before any work, as `search_request` does, and RunFailedError with the reason if no image is
-    kept, or if without `refresh` the folder would have fewer images than before.
+    `given` are fields of SearchRequest; None stands for the value in the settings. Results of earlier runs are reused.
+    Raises SearchRequestError before any work, as `search_request` does, and RunFailedError with the reason if no image
+    is kept, or if without `refresh` the folder would have fewer images than before.
     """
     from instagram_assets.automation.search_runs import search_request, search_run_config, search_run_tags
     from instagram_assets.automation.shell_runs import run_job

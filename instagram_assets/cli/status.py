@@ -74,7 +74,7 @@ def doctor(
 
 
 def _print_damage() -> int:
-    """Print each damaged file, when found, with the command that restores it; returns the number of damaged files."""
+    """Print each damaged file as it is found, with the command that restores it; returns their number."""
     from instagram_assets.settings import settings
     from instagram_assets.status.integrity import IntegrityCheck
     from instagram_assets.storage.lake import open_lake
@@ -87,7 +87,7 @@ def _print_damage() -> int:
 
 
 def _finding_lines(findings: "Iterable[DoctorFinding]") -> "Iterator[str]":
-    """The findings of `doctor`, one line each, so that paths and commands are not wrapped; problems with a remedy."""
+    """The findings of `doctor`, one unwrapped line each, so that paths can be copied; problems with their remedy."""
     from rich.markup import escape
 
     for finding in findings:

@@ -62,7 +62,7 @@ def path_lines(state: DataStatus, settings: Settings) -> Iterator[str]:
 
 
 def left_out_lines(state: DataStatus) -> Iterator[str]:
-    """A line for each stage and outcome (such as `failed`) of rows that were left out, with reasons and remedies."""
+    """Lines about left out rows, one for each stage and outcome (such as `failed`), with reasons and remedies."""
     for stage in state.stages:
         yield from (f"{stage.name} {left_out_text(left)}" for left in stage.left_out)
 
@@ -99,7 +99,7 @@ def file_lines(found: ExportFiles, rejected: Path) -> Iterator[str]:
 
 
 def empty_inbox_line(inbox: Path) -> str:
-    """The message that the inbox has no files to ingest, with what to do."""
+    """The message that the inbox has no files to ingest, and what the user can do."""
     return (
         f"Nothing new: the inbox, {relative_path(inbox)}, is empty. Put export files or folders of them into it, "
         "or name them: instagram-assets ingest FILE"

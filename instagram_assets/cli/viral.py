@@ -59,7 +59,7 @@ def viral(
 
 
 def _warn_of_other_rule() -> None:
-    """Print a note if the stored labels were made by another rule than the configured one, and how to update them."""
+    """Print a note if the stored labels were made by another rule than the settings' one, and how to update them."""
     from instagram_assets.engagement.viral_labels import outdated_rule
     from instagram_assets.engagement.virality_rules import rule_description
     from instagram_assets.errors import StorageError

@@ -82,7 +82,7 @@ def _print_csv(groups: "Mapping[str, Mapping[str, Mapping[str, int]]]") -> None:
 
 
 def words_table(title: str, column: str, lines: "Mapping[str, Mapping[str, int]]") -> "Table":
-    """The top words of each account or period, with their counts."""
+    """Terminal table with the most frequent words of each account or period and their counts."""
     from rich.markup import escape
     from rich.table import Table
 
@@ -95,7 +95,7 @@ def words_table(title: str, column: str, lines: "Mapping[str, Mapping[str, int]]
 
 
 def shorten_word(word: str) -> str:
-    """The word, truncated with … at the end if it is wider than the maximum width."""
+    """The word, truncated with … at the end if it is too wide for a table column."""
     from rich.cells import cell_len, set_cell_size
 
     if cell_len(word) <= WIDEST_WORD:

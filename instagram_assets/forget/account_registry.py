@@ -1,8 +1,8 @@
 """Erases the data subject's entry from the account registry, a TOML file; all other bytes of the file are unchanged.
 
-The registry is written by the user, including its groups and tags. A name in them is replaced by the same rule as in
-all texts: a distinctive name wherever it is a whole word, a name that is an ordinary word only where the context shows
-that an account is meant, or with `--bare`.
+The registry is written by the user, including its groups and tags. A distinctive account name in them is replaced
+wherever it is a whole word; a name that is an ordinary word only where the context shows that an account is meant, or
+everywhere if `forget` was started with `--bare`.
 """
 
 import json
@@ -78,7 +78,7 @@ def _without(text: str, table: str, is_gone: _IsGone) -> str:
 
 
 def _without_inline(text: str, statement: TomlStatement, table: str, is_gone: _IsGone) -> str:
-    """Returns the text of a statement without the removed entries, if it writes `table` inline, without own headers."""
+    """Returns a TOML statement without the removed entries of `table`, if it sets them inline, not below a header."""
     whole = text[statement.start : statement.end]
     if statement.is_header or statement.path[:1] != (table,):
         return whole
@@ -114,7 +114,7 @@ def _scrubbed(token: TomlToken, forgotten: Forgotten) -> str:
 
 
 def _without_duplicates(text: str) -> str:
-    """Returns the TOML text without duplicate rotations, whose groups got the same name when names were replaced."""
+    """Returns the TOML text with only the first of rotations whose groups got the same name by the replacement."""
     seen, cuts = set[tuple[str, ...]](), list[tuple[int, int]]()
     is_second = False
     for each in toml_statements(text):

@@ -25,7 +25,7 @@ _WHOSE = ("account", "owner", "commenter")
 class AmbiguousName(NamedTuple):
     """An erased account name that is an ordinary word, and the number of other people's rows that use the word.
 
-    `can_go` is false if the name is never erased as a bare word: a number, or a word of this program.
+    `can_go` is false if the name is never erased as a bare word: a number, or a word that this program itself uses.
     """
 
     name: str
@@ -34,12 +34,12 @@ class AmbiguousName(NamedTuple):
 
 
 def is_removable(name: str) -> bool:
-    """Whether a name can be erased as a bare word: not a number, a word of two letters or a word of this program."""
+    """Whether a name can be erased as a bare word: not a number, two letters, or a word this program uses."""
     return not why_not_removable(name)
 
 
 def ordinary_word_names(known: Identifiers) -> list[str]:
-    """Returns the account names that are erased, and searched for, only where the context shows an account is meant."""
+    """Returns the account names that are ordinary words: erased and searched for only where an account is meant."""
     return sorted(name for name in known.accounts if not name.startswith("#") and not known.counts_alone(name))
 
 
@@ -53,7 +53,7 @@ def why_not_removable(name: str) -> str:
 
 
 def require_removable(known: Identifiers) -> None:
-    """Raises ForgetError if erasing bare words was requested and one of the names can never be erased like that."""
+    """Raises ForgetError if the user chose `--bare` and one of the account names can never be erased as a bare word."""
     never = [(name, why) for name in ordinary_word_names(known) if (why := why_not_removable(name))]
     if never:
         reasons = "; ".join(f"{name} is {why}" for name, why in never)

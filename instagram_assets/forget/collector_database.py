@@ -1,6 +1,6 @@
 """Erases the data subject from the collectors' database and files: rows, stored pages and files written for users.
 
-Rate limits and the hashtag budget are computed from past requests, so the rows of requests are kept without the name.
+Rate limits and the hashtag budget are computed from past requests, so these rows are kept, without the subject's name.
 """
 
 import json
@@ -126,7 +126,7 @@ def _changes(connection: sqlite3.Connection, forgotten: Forgotten) -> Iterator[_
 
 
 def _anonymous_subject(connection: sqlite3.Connection, subject: str) -> str:
-    """Returns what replaces a subject in its request rows; hashtags stay distinguishable, for the hashtag budget."""
+    """Returns the placeholder for an erased account or hashtag in rows of requests; each hashtag has its own."""
     if not subject.startswith("#"):
         return FORGOTTEN_ID
     first = connection.execute("SELECT MIN(id) FROM requests WHERE subject = ?", (subject,)).fetchone()[0]

@@ -22,7 +22,7 @@ _AREA = "datasets"
 
 
 def delta_steps(settings: Settings, root: UPath, forgotten: Forgotten) -> Iterator[Step]:
-    """Yields a step per Delta table whose data files (any version), Delta log or set-aside files have the subject."""
+    """Yields a step per Delta table that mentions the subject in data files (any version), log or set-aside files."""
     for target in delta_locations(settings):
         for spec in TABLES:
             location = table_location(target, spec.name, settings.delta.options, root.storage_options)

@@ -62,9 +62,9 @@ _SHOWN = 10
 def find_subject(settings: Settings, text: str, *, is_bare: bool = False) -> ErasureSubject:
     """Returns the data subject that the user's `text` names, with all its identifiers in the stored data.
 
-    Identifiers that an interrupted erasure of it found are included. With `is_bare`, names that are ordinary words are
-    erased as bare words too. Nothing is written. Raises ForgetError for text that names nothing, StorageError for
-    damaged files.
+    Identifiers that an interrupted erasure of the same subject found are included. With `is_bare`, names that are
+    ordinary words are erased as bare words too. Nothing is written. Raises ForgetError for text that names nothing,
+    StorageError for damaged files.
     """
     ownership = LakeOwnership(lake_root(settings))
     accounts, posts = ownership.account_names, ownership.post_keys
@@ -78,7 +78,11 @@ def find_subject(settings: Settings, text: str, *, is_bare: bool = False) -> Era
 def subject_of_target(
     settings: Settings, target: ErasureTarget, ownership: LakeOwnership | None = None, *, is_bare: bool = False
 ) -> ErasureSubject:
-    """Like `find_subject`, for a target that is parsed already."""
+    """Returns the data subject of a parsed target, with all its identifiers in the stored data.
+
+    Used by `find_subject`, which parses the target from text. `ownership` is read from the lake unless passed. Raises
+    StorageError for damaged files.
+    """
     privacy = settings.folder("privacy")
     tombstones = _tombstones(privacy)
     subject = collect_identifiers(
@@ -94,7 +98,7 @@ def subject_of_target(
 
 
 def _with_bare(subject: ErasureSubject, tombstones: Tombstones, *, is_bare: bool) -> ErasureSubject:
-    """Returns the subject with the ordinary-word names that are erased as bare words, now or by an earlier erasure."""
+    """Returns the subject, marking its ordinary-word names that this or an earlier erasure erases as bare words."""
     words = ordinary_word_names(subject.identifiers)
     bare = frozenset(name for name in words if tombstones.is_bare(name) or (is_bare and is_removable(name)))
     whole, tombstoned = (replace(known, bare=bare) for known in (subject.identifiers, subject.tombstoned))
@@ -108,7 +112,7 @@ def _has_tombstone(subject: ErasureSubject, tombstones: Tombstones) -> bool:
 
 
 def planners_for(subject: ErasureSubject, first: Sequence[StepPlanner] = ()) -> list[StepPlanner]:
-    """Returns all step planners for a subject, in order; those in `first` fail while other processes are running."""
+    """Returns all step planners for a subject, in order; those in `first` raise an error if other processes run."""
     features = partial(feature_steps, text_hashes=subject.text_hashes)
     return [*first, *(features if planner is feature_steps else planner for planner in _PLANNERS)]
 
@@ -129,7 +133,7 @@ def erase(
 ) -> ErasureReport:
     """Erases a data subject, verifies the erasure with a byte search and returns the report.
 
-    `previewed` are the steps if they were planned before, for a preview. `rows` are rows of databases on servers; they
+    `previewed` are the steps that were already planned for a preview. `rows` are rows of databases on servers; they
     are read after all steps, and searched like files. Raises ForgetError with the locations if an identifier is still
     found.
     """
@@ -177,8 +181,8 @@ def erase_tombstoned(
 ) -> ErasureReport:
     """Erases all data that has a tombstone; used after a restore, since a backup can contain erased data.
 
-    Accounts and posts that are in the lake again are found by their hashes and erased as before; then every remaining
-    word is compared with the tombstones. Raises StorageError when the tombstones cannot be read.
+    Accounts and posts that are in the lake again are found by their hashes and erased as before; then every word of
+    the remaining data is compared with the tombstones. Raises StorageError when the tombstones cannot be read.
     """
     privacy, report = settings.folder("privacy"), ErasureReport()
     tombstones = load_tombstones(privacy)

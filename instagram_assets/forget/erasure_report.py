@@ -40,7 +40,7 @@ class StepOutcome:
 
     @classmethod
     def from_json(cls, line: dict[str, Any]) -> "StepOutcome":
-        """Returns the result in a journal line. Raises TypeError for a line with other fields."""
+        """Returns the result parsed from a journal line. Raises TypeError for a line with missing or unknown fields."""
         return cls(**{"area" if key == "place" else key: value for key, value in line.items()})
 
 
@@ -49,7 +49,7 @@ class ErasureReport:
     """What an erasure did: files, rows and bytes by area, matches of the final byte search, and what was not erased.
 
     `ambiguous_names` are names that are ordinary words: only their mentions as an account were erased and searched for.
-    `at_least` are areas whose counts are lower bounds, since an interrupted attempt did not journal its last step.
+    `at_least` are data areas whose counts are lower bounds, since an interrupted attempt did not journal its last step.
     """
 
     removed: Counter[str] = field(default_factory=Counter[str])

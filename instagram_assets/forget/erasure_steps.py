@@ -20,7 +20,7 @@ from instagram_assets.storage.atomic import is_local
 
 
 class StepResult(NamedTuple):
-    """What a step did, if only the step knows it: files removed, SHA-256 of each file written, rows affected, bytes."""
+    """The counts of an applied step: files removed, SHA-256 of each file written, rows affected, bytes written."""
 
     removed: int
     rewritten: Sequence[str]
@@ -60,7 +60,7 @@ _ROW = "__row"
 
 
 class ScrubbedTable(NamedTuple):
-    """A scrubbed table (the same object if unchanged), with the number of rows removed and of rows changed."""
+    """A table without erased data (the same object if unchanged), with the number of rows removed and changed."""
 
     table: pa.Table
     removed: int = 0
@@ -72,7 +72,7 @@ class ScrubbedTable(NamedTuple):
 
 
 def scrub_with_counts(table: pa.Table, forgotten: Forgotten) -> ScrubbedTable:
-    """Like `scrub_table`, with the number of rows that were removed and of those that were changed."""
+    """Removes the subject's rows, replaces its name in others, and counts the removed and the changed rows."""
     after = scrub_table(table.append_column(_ROW, pa.array(np.arange(table.num_rows))), forgotten)
     kept = after[_ROW]
     after = after.drop_columns([_ROW])

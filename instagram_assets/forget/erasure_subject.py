@@ -1,4 +1,4 @@
-"""The target of an erasure request (an account or a hashtag), parsed from text, and its identifiers in the lake.
+"""The target of an erasure (account, hashtag, post or image), parsed from text, and its identifiers in the lake.
 
 The identifiers of an account are its numeric id, its current and former names, its posts in any partition, and the
 images and videos that only its rows reference. Posts of other accounts in the target's own partitions are deleted too,
@@ -108,8 +108,8 @@ _Aliases = Callable[[Identifiers], Identifiers]
 class ErasureSubject:
     """The data to erase: all its `identifiers`, those that get tombstones, and the SHA-256 of its captions.
 
-    `is_known` tells whether the lake has data of the target, `other_names` are further names of the same account,
-    `was_erased_before` tells whether the target has a tombstone already.
+    `is_known` tells whether the lake has data of the erasure target, `other_names` are further names of the same
+    account, `was_erased_before` tells whether the target has a tombstone already.
     """
 
     target: ErasureTarget
@@ -190,7 +190,7 @@ def _same_account(
 
 
 def _is_owned(row: OwnershipRow, names: set[str], numbers: set[str]) -> bool:
-    """Whether the account owns a post; a post without an owner belongs to the account it was collected from."""
+    """Whether the account with these names and ids owns a post; one without owner counts for the collected account."""
     if row["owner_id"] in numbers:
         return True
     return (row["owner"] or ("" if row["owner_id"] else row["account"]) or "").casefold() in names

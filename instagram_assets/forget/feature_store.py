@@ -1,4 +1,4 @@
-"""Erases from the feature store (cached model outputs): rows computed from the subject's media and texts.
+"""Erases from the feature store (cached model outputs): rows computed from the subject's media and captions.
 
 Rows that mention the subject are removed too. Files of the feature store are immutable: the remaining rows are
 published as a new file, then the old one is removed. A kill in between leaves duplicate rows in two files, which
@@ -54,7 +54,7 @@ def feature_steps(settings: Settings, forgotten: Forgotten, text_hashes: Collect
 
 
 def _count_removed(folder: UPath, file: File, forgotten: Forgotten, text_hashes: Collection[str]) -> int:
-    """Returns the number of rows to remove; reads only the text columns, since embeddings are most of a file."""
+    """Returns the number of rows to remove from a file; reads only its text columns, as embeddings take most space."""
     rows = _read(folder / file.name, only_texts=True)
     return rows.num_rows - _kept(rows, forgotten, text_hashes).num_rows
 

@@ -1,4 +1,4 @@
-"""File operations of erasure steps: remove, rename or scrub a file or folder, atomically and durably."""
+"""File operations of erasure steps: remove, rename or redact a file or folder, atomically and durably."""
 
 import os
 import shutil

@@ -1,6 +1,6 @@
-"""Erases from files and folders without an eraser of their own: datasets, scrape records, the demo.
+"""Erases from files and folders that have no module of their own here: datasets, scrape records, the demo.
 
-A file or folder that is named after the data subject is removed; in all others the content is scrubbed.
+A file or folder that is named after the data subject is removed; in all others erased names are replaced.
 """
 
 import os
@@ -39,7 +39,7 @@ _Stamp = tuple[int, int, int]
 def tree_steps(area: str, top: Path, root: Path, forgotten: Forgotten, passed: Iterable[Path] = ()) -> Iterator[Step]:
     """Yields the steps for a file, or for all files below a folder except those in `passed`.
 
-    Paths of steps are relative to `root`. Links are not followed, except a folder of the program that is a link.
+    Paths of steps are relative to `root`. Symbolic links are not followed, except one in place of a program folder.
     """
     others = {path.absolute() for path in passed}
     if top.is_symlink() and top.name not in OWN_FOLDERS:
@@ -51,7 +51,7 @@ def tree_steps(area: str, top: Path, root: Path, forgotten: Forgotten, passed: I
 
 
 def file_steps(area: str, path: Path, root: Path, forgotten: Forgotten) -> Iterator[Step]:
-    """Yields the steps for one file: to remove it, or to scrub its content and then its name."""
+    """Yields the steps for one file: to remove it, or to replace erased names in its content and then its name."""
     if path.is_symlink():
         yield from link_steps(area, path, root, forgotten)
         return
@@ -102,7 +102,7 @@ def is_named_after_subject(name: str, forgotten: Forgotten) -> bool:
 
 
 def path_below(path: Path, root: Path) -> str:
-    """Returns a path relative to the folder `root`; the unchanged path if it is outside of it."""
+    """Returns a path relative to the folder `root`; the unchanged path if it is outside of that folder."""
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
 
 

@@ -43,12 +43,12 @@ def inbox_steps(settings: Settings, forgotten: Forgotten) -> Iterator[Step]:
 
 
 def _errors_first(path: Path) -> tuple[bool, str]:
-    """Sort key: the error sidecar of a rejected file before the file, as renaming the file renames its sidecar."""
+    """Sort key: puts a rejected file's `.error.txt` before the file, as renaming the file renames that sidecar too."""
     return not path.name.endswith(ERROR_SUFFIX), path.name
 
 
 def _goes_along(path: Path, ending: str) -> bool:
-    """Whether a file is the sidecar (with this suffix) of an existing file, and is moved together with it."""
+    """Whether a file is the sidecar (name suffix `ending`) of an existing file, together with which it is moved."""
     return path.name.endswith(ending) and path.with_name(path.name.removesuffix(ending)).exists()
 
 
@@ -64,7 +64,7 @@ def _step(redactor: InboxRedactor, task: Task, settings: Settings) -> Step:
 
 
 def _apply(redactor: InboxRedactor, task: Task) -> int | StepResult:
-    """Applies a task; for a file the result has its new SHA-256 and that of the record that maps old to new hash."""
+    """Applies a task; the result has the SHA-256 of a rewritten file and of the record that maps old to new hash."""
     written = redactor.do(task)
     if task.to is None or not task.to.is_file() or task.to.is_symlink():
         return written

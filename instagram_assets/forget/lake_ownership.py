@@ -29,7 +29,7 @@ _MEDIA = {
 class LakeOwnership:
     """The ownership columns of a lake's tables, each read once on first use.
 
-    Includes rows of the landing zone that are outside the lake's date window.
+    Includes rows of the landing zone whose dates are outside the days that the lake covers.
     """
 
     def __init__(self, lake: UPath) -> None:
@@ -89,7 +89,7 @@ class LakeOwnership:
         return searches_for_subject(self._lake, forgotten)
 
     def posts_collected_by(self, accounts: Iterable[str], columns: Sequence[str]) -> Iterator[OwnershipRow]:
-        """Yields these columns of the posts collected from these accounts, from the lake and the landing zone."""
+        """Yields `columns` of the posts that were collected from `accounts`, from the lake and the landing zone."""
         names = sorted(accounts)
         for name in _POSTS:
             yield from read_table(self._lake, name, names, columns=self._columns_of(name, columns)).to_pylist()

@@ -1,4 +1,4 @@
-"""Erases from the lake's tables: removes partitions of the data subject, rewrites files of others that mention it.
+"""Erases from the lake's tables: removes partitions of the data subject, rewrites files that mention it.
 
 Incremental: only files that mention the subject are rewritten, under the lock that runs take to write them. Partitions
 are also named after image searches and lists of images; those whose name contains the subject's name are renamed. Two
@@ -45,7 +45,7 @@ _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def name_after_scrub(scrubbed: str) -> str:
-    """Returns the new name of a search or list whose name contained an erased name.
+    """Returns the new name of an image search or list, given its name with the erased name replaced (`scrubbed`).
 
     A list name that the pseudonym made too long is truncated and gets a hash as suffix.
     """
@@ -63,8 +63,8 @@ def rename_partition(root: UPath, name: str, value: str, new: str) -> int:
     """Renames the partition of a search in a table; idempotent. Returns the bytes written, which are 0.
 
     If a partition of the new name exists, the user's keep/drop decisions of both are merged. In all other tables, which
-    are recomputed from the search results, the partition with the old name is removed. Raises StorageError for damage,
-    and when the disk refuses.
+    are recomputed from the search results, the partition with the old name is then removed. Raises StorageError for a
+    damaged file, and when writing fails.
     """
     folder, target = root / name / folder_name(value), root / name / folder_name(new)
     if name == TABLE:
@@ -154,7 +154,7 @@ def lake_table_steps(settings: Settings, forgotten: Forgotten) -> Iterator[Step]
 
 
 def is_partition_of_subject(name: str, value: str, forgotten: Forgotten, searches: Collection[str] = ()) -> bool:
-    """Whether a partition (account or search) of table `name` is the subject's; `searches` are the subject's."""
+    """Whether partition `value` (account or search) of table `name` is the subject's; `searches` are its searches."""
     if _is_by_search(name):
         return value in searches or is_search_of(value, forgotten)
     return forgotten.has("account", value)
@@ -172,7 +172,7 @@ def files_that_mention(paths: Sequence[UPath], name: str, forgotten: Forgotten) 
 
 
 def _indices_with(tables: Sequence[pa.Table], forgotten: Forgotten, first: int = 0) -> Iterator[int]:
-    """Yields the indices of the tables that mention an erased identifier, found by bisection of the joined tables."""
+    """Yields the indices (counted from `first`) of tables that mention an erased identifier, found by bisection."""
     if not tables or not may_hold(_joined(tables), forgotten):
         return
     if len(tables) == 1:

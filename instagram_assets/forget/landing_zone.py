@@ -1,7 +1,7 @@
 """Erases from the landing zone: rows of each ingested file, and the mentions in the file's manifest.
 
-The tables of a file are replaced one by one, each atomically, and its manifest last. After a kill in between, a
-repeated erasure finds tables with fewer rows than the manifest says, and writes a manifest that matches them.
+The tables of a file are replaced one by one, each atomically, and its manifest last. If the process is killed in
+between, a repeated erasure finds tables with fewer rows than the manifest says, and writes a manifest that matches.
 """
 
 import shutil
@@ -92,7 +92,7 @@ def read_row_groups(path: UPath, columns: list[str] | None = None) -> Iterator[p
 
 
 def _touched(path: UPath, forgotten: Forgotten) -> int:
-    """Returns the number of rows of a file that mention an erased identifier."""
+    """Returns the number of rows of a Parquet file that mention an erased identifier."""
     return sum(scrub_with_counts(rows, forgotten).rows for rows in read_row_groups(path) if may_hold(rows, forgotten))
 
 
@@ -208,7 +208,7 @@ def _remove(path: UPath) -> int:
 
 @contextmanager
 def _spool(lake: UPath) -> Generator[Path]:
-    """Context manager: a temporary folder, while ingestion into a landing zone on disk is locked out."""
+    """Context manager: a temporary folder; until it is left, no ingestion can write to a landing zone on disk."""
     with tempfile.TemporaryDirectory(prefix="instagram-assets-forget-") as folder:
         if not is_local(lake):
             yield Path(folder)

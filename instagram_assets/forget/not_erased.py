@@ -1,6 +1,6 @@
-"""What an erasure cannot reach and reports instead: external files, links out of the data folder, longer names.
+"""What an erasure cannot reach and reports instead: external files, links out of the data folder, longer file names.
 
-A longer name is a file name in which the erased name is possibly a part of another name.
+In a longer file name (`sun_diary_cafe.json`), the erased name is possibly a part of another account's name.
 """
 
 import os
@@ -32,7 +32,7 @@ class NotErased(NamedTuple):
 
 
 def list_not_erased(settings: Settings, known: Identifiers) -> list[NotErased]:
-    """Returns files named in settings that mention the subject, links, longer file names, and trained models."""
+    """Returns files named by settings if they mention the subject, links, longer file names, and trained models."""
     links, names = _in_the_data_folder(settings, known)
     outputs = _outputs_that_moved(settings.folder("collection"))
     return [*_elsewhere(settings, known), *outputs, *_links(links), *_longer_names(names), *_models(settings)]
@@ -53,7 +53,7 @@ def _elsewhere(settings: Settings, known: Identifiers) -> Iterator[NotErased]:
 
 
 def _outputs_that_moved(collection: Path) -> Iterator[NotErased]:
-    """Yields one entry if folders that `scrape-users` wrote do not exist any more, since they could be renamed."""
+    """Yields an entry if folders that `scrape-users` wrote do not exist any more: the user may have renamed them."""
     folders = known_output_folders(CollectorDatabase(collection)) if (collection / DATABASE_FILE).exists() else []
     if gone := [str(folder) for folder in folders if not folder.is_dir()]:
         count = "a folder that is" if len(gone) == 1 else f"{len(gone):,} folders that are"
@@ -64,7 +64,7 @@ def _outputs_that_moved(collection: Path) -> Iterator[NotErased]:
 
 
 def _in_the_data_folder(settings: Settings, known: Identifiers) -> tuple[list[str], list[str]]:
-    """Returns (links to non-empty locations outside the data folder, file names that join the name to other words)."""
+    """Returns (links to non-empty places outside the data folder, file names that join the erased name to words)."""
     data, links, names = settings.data_dir.absolute(), list[str](), list[str]()
     searched = [data.resolve(), settings.folder("media").resolve(), Path(settings.lake_uri).resolve()]
     joined = _joined_to_others(known)

@@ -38,7 +38,7 @@ _OF_COUNTS = "age_model-"
 
 
 def report_steps(folder: Path, root: Path, forgotten: Forgotten, passed: Path) -> Iterator[Step]:
-    """Yields the steps for the folder of reports, except for the reports of image searches (`passed`)."""
+    """Yields the steps for the folder of reports, except its subfolder `passed` for image searches."""
     for path in sorted(folder.rglob("*")) if folder.is_dir() and forgotten else ():
         if path.is_relative_to(passed):
             continue
@@ -83,8 +83,8 @@ DERIVED_AREAS = (INDEX, THUMBNAILS)
 def derived_file_steps(settings: Settings, forgotten: Forgotten) -> Iterator[Step]:
     """Yields the steps for files that the web app derives from the lake: thumbnails of erased images, and the index.
 
-    These steps are applied last: when these files are rebuilt, the subject is no longer in the lake. The index is
-    removed as a whole.
+    The index is removed as a whole. These steps are applied last, so that the web app can rebuild the files only from
+    a lake without the subject.
     """
     if not forgotten:
         return
@@ -121,7 +121,7 @@ def output_steps(settings: Settings, forgotten: Forgotten) -> Iterator[Step]:
 
 
 def _scrape_notes(folder: Path, root: Path, forgotten: Forgotten) -> Iterator[Step]:
-    """Yields the steps for scrape records that mention the subject: finished ones are removed, open ones scrubbed."""
+    """Yields the steps for scrape records that mention the subject: finished ones are removed, others redacted."""
     for path in sorted(folder.rglob("*.json")) if folder.is_dir() else ():
         try:
             note = json.loads(path.read_bytes())
@@ -139,7 +139,7 @@ def _scrape_notes(folder: Path, root: Path, forgotten: Forgotten) -> Iterator[St
 def _other_folders(settings: Settings, data: Path, forgotten: Forgotten) -> Iterator[Step]:
     """Yields the steps for each folder of the program that no other function covers.
 
-    A user's own files beside these folders are not changed: the final byte search finds and reports them.
+    A user's own files next to these folders are not changed: the final byte search finds and reports them.
     """
     lake = lake_root(settings)
     # The age model's files have no names in them, and its tokenizer's vocabulary is its own.

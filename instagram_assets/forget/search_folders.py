@@ -33,7 +33,7 @@ _AREA = "datasets"
 
 
 def search_folder_steps(searches: Path, root: Path, forgotten: Forgotten, own: Collection[str] = ()) -> Iterator[Step]:
-    """Yields the steps for the folders of all searches; `own` are the names of searches for the data subject."""
+    """Yields the steps for the folders of all image searches; `own` are the names of searches for the subject."""
     for folder in sorted(path for path in searches.iterdir() if path.is_dir()) if searches.is_dir() else ():
         if folder.is_symlink():
             yield from link_steps(_AREA, folder, root, forgotten)
@@ -72,13 +72,13 @@ def _texts(folder: Path, root: Path, forgotten: Forgotten) -> Iterator[Step]:
 
 
 def _has_sheet(folder: Path) -> bool:
-    """Whether the folder has a contact sheet, or only the record of one, left by a killed erasure."""
+    """Whether the folder has a contact sheet, or only its record file, left by a killed erasure."""
     sheet = sheet_of(folder)
     return sheet.exists() or sheet.name in claims_of(sheet.parent)
 
 
 def _remove_sheet(folder: Path) -> int:
-    """Removes the contact sheet, even if the user changed it, then its record, which contains the folder's name."""
+    """Removes the contact sheet, even if the user changed it, then its record file, which has the folder's name."""
     sheet = sheet_of(folder)
     remove_path(sheet)
     with owned_folder_lock(sheet.parent):
@@ -88,7 +88,7 @@ def _remove_sheet(folder: Path) -> int:
 
 
 def _rename(folder: Path, name: str) -> int:
-    """Renames a folder to `name`, which has the pseudonym in it; its contact sheet is renamed first."""
+    """Renames a folder to `name`, which contains the pseudonym; its contact sheet is renamed first."""
     new, number = name, 1
     while (folder.with_name(new)).exists():
         number += 1

@@ -42,14 +42,17 @@ def searches_for_subject(root: UPath, forgotten: Forgotten) -> set[str]:
 def search_slugs(accounts: Mapping[str, str]) -> dict[str, str]:
     """Returns a mapping from slugs of searches for these accounts to the accounts' pseudonyms.
 
-    `accounts` maps names to pseudonyms. Slugs that equal an account name are left out.
+    `accounts` maps account names to pseudonyms. Slugs that equal an account name are left out.
     """
     of_names = {search_name(query): given for name, given in accounts.items() for query in (name, f"@{name}")}
     return {slug: given for slug, given in of_names.items() if slug not in accounts}
 
 
 def search_slugs_in_lake(root: UPath, known: Identifiers) -> dict[str, str]:
-    """Like `search_slugs`, with those of stored searches whose query differs only in case, such as `Sun.Diary`."""
+    """Returns a mapping from slugs of searches for erased accounts to the accounts' pseudonyms.
+
+    Includes slugs of stored searches whose query differs from the account name only in case, such as `Sun.Diary`.
+    """
     found = search_slugs(known.accounts)
     for name in searches_for_subject(root, known):
         for query in _queries(root, name):
@@ -60,7 +63,7 @@ def search_slugs_in_lake(root: UPath, known: Identifiers) -> dict[str, str]:
 
 
 def search_request_steps(root: UPath, forgotten: Forgotten) -> Iterator[Step]:
-    """Yields the steps for search requests and results; planned last, since they identify the subject's searches."""
+    """Yields the steps for search requests and results; planned last, as they tell which searches are the subject's."""
     own = searches_for_subject(root, forgotten)
     for name in sorted(_names(root)):
         folder = root / REQUESTS_FOLDER / quote(name, safe="")
@@ -118,7 +121,7 @@ def _is_gone(hit: Any, forgotten: Forgotten) -> bool:
 
 
 def _rewrite(folder: UPath, to: UPath, texts: dict[str, bytes | None]) -> int:
-    """Writes the changed files to folder `to`; all files if it is another folder, then the old one is removed.
+    """Writes the changed files of `folder` to `to`; if that is another folder, all files, and removes the old one.
 
     `texts` maps file names to new content: null if unchanged, empty if nothing is left. Returns the bytes written.
     """

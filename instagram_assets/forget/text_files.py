@@ -1,6 +1,6 @@
-"""Scrubs CSV and JSON files that this program wrote, line by line: only lines that may mention the subject are parsed.
+"""Redacts CSV and JSON files that this program wrote, by line: only lines that may mention the subject are parsed.
 
-Files in any other format are scrubbed like files of the inbox (`ingest.redact.file_redaction`).
+Files in any other format are redacted like files of the inbox (`ingest.redact.file_redaction`).
 """
 
 import csv
@@ -57,7 +57,7 @@ class _OtherFormError(Exception):
 
 
 def preview_scrub(path: Path, forgotten: Forgotten) -> Scrubbed:
-    """Returns what scrubbing a file would change; the file itself is not changed."""
+    """Returns what erasing from a file would change; the file itself is not changed."""
     try:
         return _by_lines(path, forgotten, lambda data: None)
     except _OtherFormError:
@@ -84,7 +84,10 @@ def _is_clear(path: Path, forgotten: Forgotten) -> bool:
 
 
 def write_scrubbed(path: Path, target: Path, forgotten: Forgotten) -> Scrubbed:
-    """Like `scrub_file`; rows that do not mention an erased identifier keep their bytes."""
+    """Writes a copy of a file without erased data to `target`, unless the file contains no such data.
+
+    Rows that do not mention an erased identifier keep their bytes.
+    """
     try:
         with target.open("xb") as stream:
             done = _by_lines(path, forgotten, stream.write)
@@ -117,7 +120,7 @@ def _by_lines(path: Path, forgotten: Forgotten, write: Write) -> Scrubbed:
 
 
 def _array(stream: BinaryIO, forgotten: Forgotten, write: Write) -> Scrubbed:
-    """Scrubs a JSON array with one record per line, as `datasets.json.write_json` writes it."""
+    """Redacts a JSON array with one record per line, as `datasets.json.write_json` writes it."""
     redactor, may_mention, tally = RecordRedactor(forgotten), MentionFilter(forgotten), Tally()
     write(next(stream).rstrip(b"\n"))
     separator, is_closed = b"\n", False
@@ -139,7 +142,7 @@ def _array(stream: BinaryIO, forgotten: Forgotten, write: Write) -> Scrubbed:
 
 
 def _records(stream: BinaryIO, forgotten: Forgotten, write: Write) -> Scrubbed:
-    """Scrubs JSON Lines: one record per line."""
+    """Redacts a JSON Lines file: one record per line."""
     redactor, may_mention, tally = RecordRedactor(forgotten), MentionFilter(forgotten), Tally()
     for line in stream:
         record = line.rstrip(b"\r\n")
@@ -161,7 +164,7 @@ def _record(data: bytes, redactor: RecordRedactor, may_mention: MentionFilter, t
 
 
 def _table(stream: BinaryIO, header: Header, forgotten: Forgotten, write: Write) -> Scrubbed:
-    """Scrubs a CSV file; a row spans several lines where a quoted field does."""
+    """Redacts a CSV file of records; a row spans several lines if a quoted field does."""
     redactor, may_mention, tally = RecordRedactor(forgotten), MentionFilter(forgotten), Tally()
     rows = _rows(stream)
     names = next(rows, "")
@@ -199,7 +202,7 @@ def _column_of_users(head: bytes) -> _Column | None:
 
 
 def _users(stream: BinaryIO, column: _Column, forgotten: Forgotten, write: Write) -> Scrubbed:
-    """Scrubs a CSV file with a row per user: removes rows of erased accounts, replaces mentions by pseudonyms."""
+    """Redacts a CSV file with a row per user: removes rows of erased accounts, replaces mentions by pseudonyms."""
     redactor, may_mention, tally = RecordRedactor(forgotten), MentionFilter(forgotten), Tally()
     for row in _rows(stream):
         if may_mention(row):

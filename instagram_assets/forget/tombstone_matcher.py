@@ -20,7 +20,7 @@ _DEEPEST = 3
 
 
 class TombstoneMatcher:
-    """Scans texts and collects those whole words that are identifiers with a tombstone."""
+    """Scans texts and collects the whole words in them that are erased identifiers (have a tombstone)."""
 
     def __init__(self, tombstones: Tombstones) -> None:
         self._tombstones = tombstones
@@ -28,7 +28,7 @@ class TombstoneMatcher:
         self._found = set[tuple[IdentifierKind, str]]()
 
     def scan(self, text: str) -> None:
-        """Compares the hash of each word of a text that was not seen before with the tombstones."""
+        """Compares the hash of each word of a text with the tombstones; words of earlier texts are skipped."""
         words = {pair for form in _forms(text) for pair in _words(form)} - self._seen
         if len(self._seen) > _MOST_SEEN:
             self._seen.clear()

@@ -1,4 +1,4 @@
-"""Lossless editing of TOML: splits a text into tokens and statements; all bytes that are not cut are unchanged.
+"""Lossless editing of TOML: splits a text into tokens and statements; all bytes that are not removed stay the same.
 
 Text that is not valid TOML is tokenised as well, without losing characters.
 """
@@ -131,7 +131,7 @@ def _path(text: str) -> tuple[str, ...]:
 
 
 def _elements(text: str) -> tuple[list[tuple[int, int]], dict[int, int]]:
-    """Returns the spans of the elements of an array or inline table, and (index → offset of the comma after it)."""
+    """Returns the spans of an array's or inline table's elements, and the offset of the comma after each, by index."""
     spans, commas = list[tuple[int, int]](), dict[int, int]()
     depth, start, end = 0, -1, -1
     for token in toml_tokens(text):

@@ -74,9 +74,9 @@ def _both(one: ByteSearchResult, other: ByteSearchResult) -> ByteSearchResult:
 
 
 def is_named_after(path: Path, names: Collection[str], data: Path) -> bool:
-    """Whether a file or folder of the program is named after one of these accounts, whose names are ordinary words.
+    """Whether a file or folder that this program made is named after an account in `names`, which are ordinary words.
 
-    A user's own files, image searches for the word, and the program's own folder names do not count.
+    A user's own files, image searches for that word, and fixed folder names of the program do not count.
     """
     found = {unquote(strip_suffixes(path.name)).casefold().removeprefix("@")} & set(names)
     if not found:

@@ -43,7 +43,7 @@ class ByteMatch(NamedTuple):
 class BytePatterns:
     """Compiled search patterns of names (ignoring case, without `#tags`) and of other identifiers (`words`).
 
-    `meant` are names that are ordinary words: matched only where the context shows that an account is meant.
+    `meant` are account names that are ordinary words: matched only where the context shows that an account is meant.
     """
 
     def __init__(self, names: Iterable[str], words: Iterable[str], meant: Iterable[str] = ()) -> None:
@@ -97,7 +97,7 @@ class BytePatterns:
         return any(self._stands_at(*said, find.word) for said in _texts(near, place, find.form))
 
     def _stands_at(self, before: str, after: str, word: str) -> bool:
-        """Whether `word` is a whole word in the text `before + after`, beginning where `after` begins."""
+        """Whether `word` is a whole word at the start of the text `after`, which follows the text `before`."""
         text, place = before + after, len(before)
         patterns = [pattern for pattern in (self._whole_name, self._whole_word) if pattern]
         found = [match[0] for pattern in patterns if (match := pattern.match(text, place))]
@@ -105,9 +105,9 @@ class BytePatterns:
 
 
 class LongPatterns:
-    """Matches byte strings of eight bytes or more, in one pass for any number of them.
+    """Finds byte strings of eight bytes or more in data, in one pass for any number of strings.
 
-    Candidates are found by a hash of the last eight bytes of each string.
+    Candidate positions are found by a hash of the last eight bytes of each string.
     """
 
     def __init__(self, forms: Mapping[bytes, tuple[str, str]]) -> None:
@@ -120,7 +120,7 @@ class LongPatterns:
         self._table[_hashed(self._tails)] = True
 
     def may_stand_in(self, texts: pa.Array) -> bool:
-        """Whether a pattern occurs in the bytes of these texts, also across the boundary of two texts."""
+        """Whether one of the byte strings occurs in these texts; also true if it only spans two consecutive texts."""
         data = texts.buffers()[2]
         return data is not None and next(self.find(memoryview(data)), None) is not None
 
@@ -147,7 +147,7 @@ class LongPatterns:
 
 
 class _ShortPatterns:
-    """Matches byte strings, ignoring case, by regular expressions."""
+    """Finds short byte strings in data, ignoring case, by regular expressions."""
 
     def __init__(self, forms: dict[bytes, tuple[str, str]]) -> None:
         self._forms = {form.lower(): said for form, said in forms.items()}
@@ -185,7 +185,7 @@ class _ShortPatterns:
 
 
 class _OrdinaryWords:
-    """Matches account names that are ordinary words if the preceding characters show that an account is meant."""
+    """Finds account names that are ordinary words, where the preceding characters show that an account is meant."""
 
     def __init__(self, names: frozenset[str]) -> None:
         found = {
@@ -207,7 +207,7 @@ class _OrdinaryWords:
                 yield ByteMatch(name, find.form, find.offset)
 
     def _meant_at(self, data: bytes, find: ByteMatch, pattern: re.Pattern[str]) -> str | None:
-        """Returns the account name at a match; null if it is used as an ordinary word there."""
+        """Returns the account name at a match; null if the word is used as an ordinary word there."""
         begin = max(find.offset - _NEAR, 0)
         near, place = data[begin : find.offset + _NEAR], find.offset - begin
         is_wide = find.form in _OTHER_ORDER
@@ -222,7 +222,7 @@ class _OrdinaryWords:
 
 
 def _as_utf8(text: str) -> str:
-    """Returns UTF-8 text decoded as Latin-1, decoded correctly; characters cut off at either end are dropped."""
+    """Returns UTF-8 text that was wrongly decoded as Latin-1; characters cut off at either end are dropped."""
     return text.encode("latin-1").decode("utf-8", "ignore")
 
 
@@ -255,7 +255,7 @@ def _utf16(near: bytes, place: int, order: str) -> tuple[str, str]:
 
 
 def _texts(near: bytes, place: int, form: str) -> Iterator[tuple[str, str]]:
-    """Yields the text before and after a match, decoded in each possible way."""
+    """Yields the text before and after offset `place` in `near`, decoded in each way that encoding `form` allows."""
     if form == "base64":
         yield from _decoded(near, place)
         return

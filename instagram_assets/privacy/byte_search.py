@@ -1,6 +1,6 @@
 """Searches every byte of folders for names and identifiers: raw bytes, and the contents of compressed formats.
 
-Unpacks Parquet pages and footers, gzip, xz, zip and tar, and values of SQLite databases, compressed ones too. Used to
+Unpacks Parquet pages and footers, gzip, xz, zip and tar, and (also compressed) values of SQLite databases. Used to
 verify that erased data is gone.
 """
 
@@ -82,7 +82,7 @@ def search_folders(
     """Searches all files below these folders, with a thread per core; paths are left out if `skip` is true.
 
     `is_named` tells whether a file or folder is named after an account whose name is an ordinary word; it counts as a
-    match. `on_file` is called with the number of files so far. Raises StorageError when a file cannot be read.
+    match. `on_file` is called with the number of files searched so far. Raises StorageError when a file cannot be read.
     """
     tops = dict.fromkeys(path.absolute() for path in folders)
     paths = [path for top in tops for path in _paths_below(top, skip)]
@@ -113,7 +113,7 @@ def search_folders(
 
 
 def search_streams(streams: Iterable[tuple[str, IO[bytes]]], patterns: BytePatterns) -> ByteSearchResult:
-    """Searches named streams, such as objects of an object store, like files."""
+    """Searches streams, given as (name, stream), such as objects of an object store, and their names."""
     search = _Search(patterns, lambda files: None)
     for name, stream in streams:
         search.search_stream(name, stream)
@@ -134,7 +134,7 @@ def search_rows(rows: Iterable[tuple[str, str, Mapping[str, object]]], patterns:
 
 
 def search_bytes(data: bytes, patterns: BytePatterns) -> list[FileMatch]:
-    """Searches bytes like the content of a file."""
+    """Searches bytes as if they were the content of a file, compressed formats included."""
     search = _Search(patterns, lambda files: None)
     search.search_contents("", "bytes", io.BytesIO(data), 0)
     search.finish()
@@ -144,7 +144,7 @@ def search_bytes(data: bytes, patterns: BytePatterns) -> list[FileMatch]:
 class _Search:
     """A search that collects small pieces of data into batches and searches each batch at once.
 
-    If a batch contains a match, each of its pieces is searched separately.
+    If a batch contains a match, its pieces are searched again one by one, to locate the match.
     """
 
     def __init__(self, patterns: BytePatterns, on_file: Callable[[int], None]) -> None:
@@ -320,7 +320,7 @@ class _Search:
 
 
 def _pieces(stream: IO[bytes]) -> Iterator[tuple[bytes, range]]:
-    """Yields a long stream in overlapping pieces, each with the range of offsets whose matches count.
+    """Yields a long stream in overlapping pieces, each with the range of offsets at which matches count.
 
     A match near the end of a piece can be the beginning of a longer word, so it counts in the next piece.
     """

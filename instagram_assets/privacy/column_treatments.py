@@ -26,7 +26,7 @@ TREATMENT_TEXTS: dict[TreatmentKind, str] = {
 
 
 class Treatment(NamedTuple):
-    """The treatment of a column, with a reason if it is not obvious."""
+    """How a column is treated in pseudonymous exports, with the reason if it is not obvious."""
 
     kind: TreatmentKind
     why: str = ""

@@ -84,7 +84,7 @@ followed, for what it leads to is somebody else's."""
 
 
 def inventory_entry_of(path: str) -> InventoryEntry | None:
-    """Returns the entry of a file, by its path below the data folder; null if there is none."""
+    """Returns the entry of a file, by its path below the data folder; null if no entry matches."""
     return next((place for place in INVENTORY if fnmatchcase(path, place.pattern)), None)
 
 

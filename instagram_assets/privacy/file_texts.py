@@ -54,9 +54,10 @@ _NOT_SEARCHED: tuple[tuple[bytes, str], ...] = (
 
 
 class FileText(NamedTuple):
-    """A text and its location in a file.
+    """A text and its location (`where`) in a file.
 
-    `whole` if each line is one complete value, `json` if it may contain JSON escapes, `path` if it is a file name.
+    `whole` is true if each line of the text is one complete value, `json` if the text may contain JSON escapes, `path`
+    if it is a file name.
     """
 
     where: str
@@ -176,7 +177,7 @@ def _leaves(column: Any) -> Iterator[list[str]]:
 
 
 def _long_numbers(column: Any) -> list[str]:
-    """Returns the distinct integers of a column that have enough digits to be an id."""
+    """Returns, as strings, the distinct integers of a column that have enough digits to be an id."""
     if pa.types.is_decimal(column.type):
         different = [number for number in set(column.drop_null().to_pylist()) if number >= _SHORTEST_ID]
     elif column.type.bit_width < _BITS_OF_ID and not pa.types.is_integer(column.type):
@@ -219,7 +220,7 @@ def _printable(data: bytes) -> Iterator[str]:
 def location_of(word: str, text: FileText) -> str:
     """Returns the location of a word in a text: the line of the word, or of the encoded run that contains it.
 
-    Falls back to the location of the text itself if it has no lines or the line is unknown.
+    If the text has no line numbers, the location of the text itself; `one of its lines` if the line is unknown.
     """
     begin, _, number = text.where.rpartition(" ")
     if begin != "line" or not number.isdigit():

@@ -48,12 +48,12 @@ class Forgotten(Protocol):
         ...
 
     def named(self, text: str) -> str:
-        """Like `scrub`, for a value that consists of names: there every whole word counts as a name."""
+        """Returns a text of account names with the erased ones replaced: every whole word in it counts as a name."""
         ...
 
 
 class _Nothing:
-    """The matcher for which nothing is erased."""
+    """A `Forgotten` matcher without erased identifiers: matches and replaces nothing."""
 
     @property
     def patterns(self) -> Sequence[str]:
@@ -81,8 +81,8 @@ class Identifiers:
     """All identifiers of a running erasure, in clear text.
 
     `accounts` maps account names in lower case (and `#tag` for an erased hashtag) to their pseudonyms. Rows of these
-    accounts, owners, posts and images are removed; mentions by others are replaced by the pseudonym. `bare` are names
-    that are ordinary words and still erased without a sign that an account is meant.
+    accounts, owners, posts and images are removed; mentions in other rows are replaced by the pseudonym. `bare` are
+    account names that are ordinary words but are erased wherever they are a whole word.
     """
 
     accounts: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -107,19 +107,19 @@ class Identifiers:
         return (value.casefold() if kind == "account" else value) in self._by_kind[kind]
 
     def scrub(self, text: str) -> str:
-        """Returns the text with account names replaced by pseudonyms, other identifiers by `forgotten`."""
+        """Returns the text with erased account names replaced by pseudonyms, other identifiers by `forgotten`."""
         if self._names is not None:
             text = replace_names(text, self._names, self._where_meant)
         return text if self._others is None else self._others.sub(_instead, text)
 
     def named(self, text: str) -> str:
-        """Like `scrub`, for a value that consists of names: there every whole word counts as a name."""
+        """Returns a text of account names with the erased ones replaced: every whole word in it counts as a name."""
         if self._names is not None:
             text = replace_names(text, self._names, self._of_a_name)
         return self.scrub(text)
 
     def counts_alone(self, name: str) -> bool:
-        """Whether every whole-word occurrence of a name is erased, even without an @ before it."""
+        """Whether every whole-word occurrence of an account name is erased, even without an @ before it."""
         return counts_alone(name) or name in self.bare
 
     def _where_meant(self, word: str, around: WordContext) -> str | None:
@@ -156,7 +156,7 @@ class Identifiers:
 
     @cached_property
     def short_patterns(self) -> Sequence[str]:
-        """Like `patterns`, for the names and short identifiers that are not in `long_patterns`."""
+        """RE2 regular expressions of the names and short identifiers, which `long_patterns` does not match."""
         from instagram_assets.privacy.byte_patterns import TAIL
 
         short = [word for word in self._exact if len(word.encode()) < TAIL]
@@ -182,7 +182,7 @@ class Identifiers:
 
 
 def replacement_of_name(pseudonym: str, around: WordContext) -> str | None:
-    """Returns the pseudonym for a name in a text; null after a #, where the word is a hashtag."""
+    """Returns the pseudonym for an account name in a text; null if a # precedes it: the word is then a hashtag."""
     return None if around.before.endswith("#") else pseudonym
 
 
@@ -193,14 +193,14 @@ def is_search_of(query: str, forgotten: Forgotten) -> bool:
 
 
 def _instead(found: re.Match[str]) -> str:
-    """Returns the replacement of a matched identifier; 0 if it could be a number in JSON, to keep the JSON valid."""
+    """Returns the placeholder for a matched identifier; 0 if it could be a JSON number, so that JSON stays valid."""
     text = found.string
     before, after = text[: found.start()].rstrip()[-1:], text[found.end() :].lstrip()[:1]
     return "0" if found[0].isdecimal() and before in tuple(":[,") and after in tuple(",]}") else ERASED_ID
 
 
 def _alternatives(words: Iterable[str], flags: str) -> list[str]:
-    """Returns regular expressions that match any of these words, each of limited length."""
+    """Returns regular expressions, each of limited length, that together match all of these words."""
     patterns: list[str] = []
     some: list[str] = []
     for word in sorted(re.escape(word) for word in words):

@@ -4,9 +4,9 @@ It searches names of files and folders, empty ones too, all bytes of texts (UTF-
 base64), the columns, statistics and metadata of Parquet files, and the contents of zip, gzip, xz and bzip2. Text is
 split into words, which are looked up in a set, so that run time does not depend on the number of names.
 
-An account's name counts as a leak wherever it is a whole word; the name of an account that is only mentioned, unless it
-is distinctive, and a name that is also a word of our file formats (`video`), only after an @. Ids of fewer than nine
-digits count only as a whole value: elsewhere they are ordinary numbers.
+The name of an account that was collected or posted counts as a leak wherever it is a whole word. The name of an account
+that is only mentioned, unless it is distinctive, and a name that is also a word of our file formats (`video`) count
+only after an @. Ids of fewer than nine digits count only as a whole value: elsewhere they are ordinary numbers.
 """
 
 import io
@@ -38,7 +38,7 @@ FOREIGN_FILE_NOTE = "not made by this export"
 
 
 class NamedFile(NamedTuple):
-    """A file or folder to search: its path relative to the export, a function that opens it, a note for messages."""
+    """A file or folder to search: its path below the export folder, a function that opens it, a note for messages."""
 
     name: str
     open: Callable[[], BinaryIO]
@@ -102,8 +102,8 @@ def _needles(known: LakeNames) -> _Needles:
 def named_files(paths: Iterable[Path], note: str = "") -> Iterator[NamedFile]:
     """Yields the files to search: these files, and all files of these folders, with relative paths.
 
-    Missing paths are left out. The name of an empty folder is searched too. Links to folders are reported, not
-    followed.
+    Missing paths are left out. The name of an empty folder is searched too. Symbolic links to folders are reported,
+    not followed.
     """
     for path in paths:
         if path.is_dir():
@@ -172,26 +172,26 @@ def _hits(text: str, needles: _Needles) -> Iterator[tuple[str, str]]:
 
 
 def _values(text: FileText, needles: _Needles) -> Iterator[tuple[str, str]]:
-    """Yields the ids that are a complete value. Text is not decoded: decoded quotations would look like values."""
+    """Yields leaked ids that are a complete value; without decoding, since decoded quotes would look like values."""
     if needles.numbers:
         values = text.text.split("\n") if text.whole else _VALUE.findall(text.text)
         yield from ((number, "the id") for number in sorted(needles.numbers.intersection(values)))
 
 
 def _joined(text: FileText, needles: _Needles) -> Iterator[tuple[str, str]]:
-    """Yields the account names in a file name that are joined to other words by `_`."""
+    """Yields the leaked account names that `_` joins to other words in a file name."""
     if text.path:
         found = accounts_in_file_name(text.text, lambda part: part.casefold() in needles.alone)
         yield from ((word, "the name") for word in sorted(found))
 
 
 def _beginning(word: str) -> str:
-    """Returns the first characters of a name, enough for its recognition by people who know the lake."""
+    """Returns the first characters of a name or id and an ellipsis, for messages that must not contain all of it."""
     return f"{word[: min(3, len(word) - 1)]}…"
 
 
 def _without(name: str, needles: _Needles) -> str:
-    """Returns the path of a file with account names cut to their first characters."""
+    """Returns the path of a file with leaked names and ids cut to their first characters."""
     words = {word for reading in text_variants(FileText("", name)) for word, _ in _hits(reading, needles)}
     words |= {word for word, _ in _joined(FileText("", name, path=True), needles)}
     for word in sorted(words, key=len, reverse=True):

@@ -23,8 +23,8 @@ _TABLES = ("posts", "raw_profiles", "raw_ads")
 class LakeNames:
     """The account names and ids of a lake; names are in lower case.
 
-    `names` are all names, `alone` those that are recognised without an @ before them, `ids` the ids and shortcodes of
-    posts and profiles.
+    `names` are all account names, `alone` those that are recognised without an @ before them, `ids` the ids and
+    shortcodes of posts and profiles.
     """
 
     names: frozenset[str] = field(default_factory=frozenset[str])

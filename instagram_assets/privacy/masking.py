@@ -1,6 +1,6 @@
 """Masks personal data in texts: pseudonyms for names, `[e-mail]`, `[phone]`, `[link]` and `[id]` for contact data.
 
-Every `@name` becomes a pseudonym. Names without an @ become one if they are known and are not ordinary words. Real
+Every `@name` becomes a pseudonym, a name without an @ only if it is an account of the lake and no ordinary word. Real
 names, prices, amounts and dates are kept, since datasets are analysed for them.
 """
 
@@ -40,7 +40,7 @@ _SHORTEST = 3
 def is_standalone_name(name: str) -> bool:
     """Whether an account name is recognised in a text without an @ before it.
 
-    Names of one or two letters, and of digits only, are not: they are words and numbers in many texts.
+    Names of one or two letters, and those of digits only, are not: in many texts they are words and numbers.
     """
     return len(name) >= _SHORTEST and not name.isdigit() and not name.startswith("#")
 
@@ -83,7 +83,7 @@ def mask_names(text: str, pseudonym: Callable[[str], str], names: Collection[str
 
 
 def _plain(text: str, pseudonym: Callable[[str], str], names: Collection[str], ids: Collection[str]) -> str:
-    """Like `mask`, without decoding the text."""
+    """Returns a text with readable names and contact data masked; those in encoded form are left to `mask`."""
 
     def instead(found: re.Match[str]) -> str:
         if found.lastgroup == "name":
@@ -130,7 +130,7 @@ def _way(found: re.Match[str]) -> str:
 
 
 def _way_beside(found: re.Match[str]) -> str:
-    """Like `_way`, for contact data beside a placeholder of earlier masking, which is kept."""
+    """Returns the placeholder for contact data that contains a placeholder of earlier masking, which is kept."""
     if found.lastgroup in (*_NAMED, *_PERHAPS_KNOWN):
         return found[0]
     own = found[0].find("[") if found.lastgroup == "link" else -1
@@ -156,7 +156,7 @@ def _without_hidden(text: str, pseudonym: Callable[[str], str], names: Collectio
 
 
 def _undisguised(piece: str, pseudonym: Callable[[str], str], names: Collection[str], ids: Collection[str]) -> str:
-    """Mask a run of characters without spaces if any of its decodings contains a name; else return it unchanged."""
+    """Returns a run of non-space characters, masked if any of its decodings contains a name; else unchanged."""
     if may_be_encoded(piece):
         for _ in range(_MOST_READINGS):
             readings = ((reading, _plain(reading, pseudonym, names, ids)) for reading in decoded_variants(piece))

@@ -53,7 +53,7 @@ def scrub_file_name(name: str, forgotten: Forgotten) -> str:
 
 
 def _without_accounts(name: str, forgotten: Forgotten) -> str:
-    """Returns a path component with names replaced; an ordinary word counts only if all other parts are recognised."""
+    """Returns a path component with erased names replaced; ordinary words only if all other parts are recognised."""
     in_any_way = partial(_is_name, forgotten=forgotten, is_known=True)
     is_known = all(_told_apart(run, in_any_way) is not None for run in _RUN.findall(name))
 
@@ -68,7 +68,7 @@ def _without_accounts(name: str, forgotten: Forgotten) -> str:
 
 
 def accounts_in_file_name(name: str, is_account: Callable[[str], bool]) -> set[str]:
-    """Returns the accounts in a file name, between common words; none if it consists of common words only."""
+    """Returns the account names in a file name, between common words; none if it has only common words."""
 
     def is_somebody(part: str) -> bool:
         return len(part) <= _LONGEST and is_account(part) and not all(map(_is_word, part.split("_")))
@@ -78,7 +78,7 @@ def accounts_in_file_name(name: str, is_account: Callable[[str], bool]) -> set[s
 
 
 class _Told(NamedTuple):
-    """A parsed file name: prefix, parts that were joined by `_` (text, whether it is an account), and suffixes."""
+    """A parsed file name: prefix, the parts between `_` as (text, whether it is an account name), and suffixes."""
 
     start: str
     parts: list[tuple[str, bool]]

@@ -67,7 +67,7 @@ def replace_names(text: str, pattern: re.Pattern[str], replace: ReplaceWord) -> 
 
 
 def whole_words(text: str) -> set[str]:
-    """Returns all substrings of a text that could be a name, in lower case: for `jane.Then` `jane.then` and `jane`."""
+    """Returns all words that could be account names, in lower case: `jane.Then` gives `jane.then` and `jane`."""
     words = {word.casefold() for word in _WORD.findall(text)}
     for word in [word for word in words if "." in word or len(word) > _LONGEST]:
         words.remove(word)
@@ -76,7 +76,7 @@ def whole_words(text: str) -> set[str]:
 
 
 def replace_known(text: str, replace: Callable[[str], str | None]) -> str:
-    """Returns a text with `replace` applied to its `whole_words`, the longest first; null keeps a word."""
+    """Returns a text with each possible account name, the longest first, replaced by `replace`; null keeps it."""
 
     def word(found: re.Match[str]) -> str:
         for start in _starts(found[0]):
@@ -96,7 +96,7 @@ def _starts(word: str) -> Iterator[str]:
 
 
 def replace_words(text: str, is_name: Callable[[str], bool], replace: ReplaceWord) -> str:
-    """Returns a text with `replace` applied to every word for which `is_name` is true."""
+    """Returns a text in which `replace` replaces every whole word for which `is_name` is true."""
 
     def word(found: re.Match[str]) -> str:
         whole = found["word"]

@@ -182,6 +182,6 @@ def is_personal_number(found: re.Match[str]) -> bool:
 
 
 def _is_number_of_card(text: str) -> bool:
-    """Whether the check digit of a card number is valid (Luhn algorithm, ISO/IEC 7812-1)."""
+    """Whether the check digit of a payment card number is valid (Luhn algorithm, ISO/IEC 7812-1)."""
     digits = [int(sign) for sign in reversed(text) if sign.isdigit()]
     return sum(digit if place % 2 == 0 else sum(divmod(2 * digit, 10)) for place, digit in enumerate(digits)) % 10 == 0

@@ -38,7 +38,7 @@ def pseudonym(key: bytes, name: str, prefix: str = PERSON_PREFIX) -> str:
 
 
 def is_forgotten_pseudonym(name: str) -> bool:
-    """Whether a name is the pseudonym of an erased account, which must not be requested.
+    """Whether a name is the pseudonym of an erased account, which must not be requested from any site.
 
     >>> is_forgotten_pseudonym("forgotten_8f86ebd8fc2be949")
     True
@@ -148,7 +148,7 @@ class Pseudonymizer:
 
 
 def treatment_of(column: str) -> TreatmentKind:
-    """Returns the treatment of a column. Raises ContractError if there is none."""
+    """Returns how pseudonymous exports treat a column. Raises ContractError if `column_treatments` lacks it."""
     treatment = COLUMN_TREATMENTS.get(column)
     if treatment is None:
         raise ContractError(
@@ -159,7 +159,7 @@ def treatment_of(column: str) -> TreatmentKind:
 
 
 def _hash_of(names: frozenset[str]) -> str:
-    """Returns a short hash of a set of names."""
+    """Returns a hash of a set of account names: 16 hexadecimal digits."""
     from hashlib import sha256
 
     return sha256("\n".join(sorted(names)).encode("utf-8", "surrogatepass")).hexdigest()[:16]
@@ -172,7 +172,7 @@ def load_pseudonymizer(folder: Path, known: LakeNames | None = None) -> Pseudony
 
 
 def _fields(type_: pa.DataType) -> list[str] | None:
-    """Returns the field names of a list of structs; null for every other type."""
+    """Returns the field names if an Arrow type is a list of structs; null for every other type."""
     if not pa.types.is_list(type_) or not pa.types.is_struct(type_.value_type):
         return None
     return [type_.value_type.field(place).name for place in range(type_.value_type.num_fields)]
@@ -198,7 +198,7 @@ UNNAMED_PREFIX = "id "
 def with_aliases(identifiers: Identifiers, folder: Path) -> Identifiers:
     """Returns the identifiers of an erasure with the pseudonyms of their accounts added as further accounts.
 
-    So comments stored under a pseudonym are erased, and mentions of it are replaced. Unchanged if there is no key.
+    So comments stored under a pseudonym are erased, and mentions of it are replaced. Nothing is added without a key.
     Pseudonyms made with an earlier key, before a rotation, are not included: they can no longer be computed.
     """
     key = find_key(folder, "pseudonyms")

@@ -1,7 +1,7 @@
 """The secret keys of pseudonyms and tombstones: created on first use, stored outside the lake.
 
-Without the key nobody can resolve a pseudonym or test guessed names. Deleting the pseudonym key makes all pseudonyms
-unresolvable at once (crypto-erasure).
+Without the key nobody can map a pseudonym back to a name, not even by testing guessed names. Deleting the pseudonym key
+makes all pseudonyms unresolvable at once (crypto-erasure).
 """
 
 import hashlib

@@ -1,6 +1,6 @@
 """Scrubs Arrow tables: removes rows of erased accounts, posts and images, and replaces erased names in other rows.
 
-Columns are recognised by their contract names; texts of unknown columns are scrubbed.
+Columns are recognised by their contract names; in all other columns erased names are replaced in every string.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ def caption_hash(value: object) -> str | None:
 
 
 def rehash_scrubbed(before: object, after: object, known: object) -> str | None:
-    """Returns the new hash of a scrubbed caption; null if the old hash is not that of the caption as received.
+    """Returns the new hash of a caption after scrubbing; null if the old hash is not that of the caption as received.
 
     `before` and `after` are the caption before and after scrubbing, `known` is its stored hash. The old hash would
     still identify the post; the new one equals the hash that the post gets if it is ingested after the erasure.
@@ -93,7 +93,7 @@ def scrub_table(table: pa.Table, forgotten: Forgotten) -> pa.Table:
 
 
 def may_hold(table: pa.Table, forgotten: Forgotten) -> bool:
-    """A fast prefilter: false if no text of the table mentions an erased identifier."""
+    """A fast prefilter: false if certainly no text of the table mentions an erased identifier."""
     if forgotten.patterns is None:
         return bool(forgotten)
     arrays = [texts for column in table.columns for chunk in column.chunks for texts in texts_in(chunk)]
@@ -153,7 +153,7 @@ def _emptied(column: pa.ChunkedArray, kind: IdentifierKind, forgotten: Forgotten
 
 
 def _scrub_column(table: pa.Table, name: str, before: pa.ChunkedArray, forgotten: Forgotten) -> pa.ChunkedArray:
-    """Returns the scrubbed column `before`; the same object if nothing changes."""
+    """Returns column `before` of the table with erased names and ids replaced; the same object if none occurs."""
     if name in _VOCABULARY:
         return before
     column = _regrouped(table, before, forgotten) if name == _NEAR and _is_text(before.type) else before
@@ -202,12 +202,12 @@ def _shortened(lists: pa.Array, kind: IdentifierKind | None, forgotten: Forgotte
 
 
 def _rule_of(name: str, forgotten: Forgotten) -> ScrubText:
-    """Returns the scrub function of a column or struct field; in columns of names every word counts as a name."""
+    """Returns the function that replaces erased names in a column or field; in those of names every word is a name."""
     return forgotten.named if name in NAME_FIELDS else forgotten.scrub
 
 
 def _scrubbed(array: pa.Array, forgotten: Forgotten, scrub: ScrubText) -> pa.Array:
-    """Returns an array of any type with its texts scrubbed; the same object if none changed."""
+    """Returns an array of any type with `scrub` applied to all its strings; the same object if none changed."""
     kind = array.type
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return _scrubbed_texts(array, forgotten, scrub)
@@ -273,7 +273,7 @@ def _with_fields(structs: pa.Array, forgotten: Forgotten) -> pa.Array:
 
 
 def _with_mentions(kind: pa.DataType, fields: list[pa.Array], forgotten: Forgotten) -> list[pa.Array]:
-    """Returns the fields of token structs, with names scrubbed in tokens that are @mentions."""
+    """Returns the fields of word token structs, with erased names replaced in tokens that are @mentions."""
     place, by = kind.get_field_index(_WORD), kind.get_field_index(_CLASS)
     words = fields[place]
     mentions = compute.fill_null(compute.equal(fields[by], _MENTION), False)
@@ -284,7 +284,7 @@ def _with_mentions(kind: pa.DataType, fields: list[pa.Array], forgotten: Forgott
 
 
 def _scrubbed_value(value: Any, forgotten: Forgotten) -> Any:
-    """Returns a value of `to_pylist` with its texts scrubbed."""
+    """Returns a Python value with erased names replaced in all its strings, nested ones too."""
     if isinstance(value, str):
         return forgotten.scrub(value)
     if isinstance(value, list | tuple):

@@ -23,7 +23,7 @@ def is_text_table(path: str) -> bool:
 
 
 def has_name_cell(stream: IO[bytes], names: Collection[str]) -> bool:
-    """Whether a CSV or TSV file contains one of these names in a column of account names, also within a list."""
+    """Whether a CSV or TSV file has one of these names in a column of account names, also within a list of names."""
     parts: Any = stream
     text = io.TextIOWrapper(parts, "utf-8-sig", "replace", newline="")
     try:
@@ -40,7 +40,7 @@ def has_name_cell(stream: IO[bytes], names: Collection[str]) -> bool:
 
 
 def names_in_row(row: Mapping[str, object]) -> list[str]:
-    """Returns the account names in a database row; in a key-value table the key tells if the value is a name."""
+    """Returns the account names in a database row, by its column names; in a key-value table, by the key."""
     key = str(row.get("key") or "").rpartition("/")[2]
     wanted = NAME_FIELDS | ({"value"} if key in NAME_FIELDS else set[str]())
     return [value for name, value in row.items() if name in wanted and isinstance(value, str)]
@@ -63,7 +63,7 @@ def has_texts(kind: pa.DataType) -> bool:
 
 
 def column_texts(tables: Sequence[pa.Table]) -> Iterator[tuple[str, bytes]]:
-    """Yields (column, its texts as bytes with one value per line) for tables of one schema."""
+    """Yields (column, its strings as bytes, one value per line) for tables that share a schema."""
     whole = concat_tables(tables)
     for name in whole.column_names:
         for texts in texts_of(whole, name):
@@ -72,18 +72,18 @@ def column_texts(tables: Sequence[pa.Table]) -> Iterator[tuple[str, bytes]]:
 
 
 def concat_tables(tables: Sequence[pa.Table]) -> pa.Table:
-    """Returns the concatenation of tables of one schema, each column in one chunk."""
+    """Returns the concatenation of tables that share a schema, each column in one chunk."""
     return (pa.concat_tables(tables) if len(tables) > 1 else tables[0]).combine_chunks()
 
 
 def texts_of(table: pa.Table, name: str) -> Iterator[pa.Array]:
-    """Yields the texts of a column, including those in lists and structs."""
+    """Yields the strings of a table column, including those in lists and structs."""
     for chunk in table[name].chunks:
         yield from texts_in(chunk)
 
 
 def texts_in(array: pa.Array) -> list[pa.Array]:
-    """Returns the texts of an array, including those in lists and structs, as flat string arrays."""
+    """Returns the strings of an array, including those in lists and structs, as flat string arrays."""
     kind = array.type
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return [array]

@@ -47,7 +47,7 @@ def unescape_json(text: str) -> str:
 
 
 def decoded_variants(text: str) -> Iterator[str]:
-    """Yields the text after each further decoding that changes it; nothing for plain text.
+    """Yields the text after each successive decoding that changes it; nothing for plain text.
 
     Nested encodings (`%2540`, `&amp;#64;`), as in URLs within URLs, are decoded repeatedly.
     """
@@ -83,7 +83,7 @@ def decode_base64_runs(text: str) -> Iterator[tuple[str, str]]:
 
 
 def decode_wrapped_base64(text: str) -> Iterator[tuple[str, str]]:
-    """Like `decode_base64_runs`, for base64 that is wrapped over lines, as in mails and key files."""
+    """Yields (run, decoded text) for base64 that is wrapped over several lines, as in mails and key files."""
     if not _BREAK.search(text):
         return
     for found in _BROKEN.finditer(text):
@@ -102,7 +102,7 @@ def _decoded(run: str) -> Iterator[str]:
 
 
 def _stretches(data: bytes, shortest: int) -> Iterator[str]:
-    """Yields readable texts in bytes: UTF-8 of at least `shortest` bytes, and UTF-16."""
+    """Yields runs of readable text in bytes: UTF-8 of at least `shortest` bytes, and UTF-16."""
     for plain in _STRETCH.findall(data.decode("utf-8", "replace")):
         if len(plain.encode()) >= shortest:
             yield plain

@@ -61,11 +61,11 @@ class Tombstones:
         return replace_words(text, self._is_account, self._where_meant) if self.hashes else text
 
     def named(self, text: str) -> str:
-        """Like `scrub`, for a value that consists of names: there every whole word counts as a name."""
+        """Returns a text of account names with the erased ones replaced: every whole word in it counts as a name."""
         return self.scrub(replace_words(text, self._is_account, self._of_a_name)) if self.hashes else text
 
     def is_bare(self, name: str) -> bool:
-        """Whether a name that is an ordinary word was erased even where nothing shows that an account is meant."""
+        """Whether an account name that is an ordinary word was erased wherever it is a whole word."""
         return _bare_mark(self.key, name) in self.hashes
 
     def _is_account(self, name: str) -> bool:
@@ -94,7 +94,7 @@ class Tombstones:
 class LatestTombstones:
     """Tombstones that are reloaded when their file changes, for long-running work during which data can be erased.
 
-    All methods raise what `load_tombstones` raises.
+    All methods raise StorageError, as `load_tombstones` does.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -117,7 +117,7 @@ class LatestTombstones:
         return self._now().scrub(text)
 
     def named(self, text: str) -> str:
-        """Like `scrub`, for a value that consists of names: there every whole word counts as a name."""
+        """Returns a text of account names with the erased ones replaced: every whole word in it counts as a name."""
         return self._now().named(text)
 
     def _now(self) -> Tombstones:
@@ -162,7 +162,7 @@ def load_tombstones(folder: Path) -> Tombstones:
 
 
 def tombstone_key(folder: Path) -> Tombstones:
-    """Returns the tombstones with their key, created if missing, to compute pseudonyms before an erasure."""
+    """Returns the tombstones with their key, which is created if missing; used for pseudonyms before an erasure."""
     return Tombstones(load_key(folder, "tombstones"), frozenset(_read(folder / TOMBSTONES_FILE)))
 
 

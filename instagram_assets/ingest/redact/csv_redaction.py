@@ -1,4 +1,4 @@
-"""Redaction of CSV tables: rows about erased subjects are removed; in others only cells with an erased name change."""
+"""Redaction of CSV tables: rows about erased accounts and posts are removed; elsewhere erased names are replaced."""
 
 import csv
 import json
@@ -71,9 +71,9 @@ def marked_cells(
 
 
 def _cell(before: Any, after: Any, redactor: RecordRedactor) -> Any:
-    """Return a cell after redaction; a JSON text in it is parsed, so that whole objects can be removed.
+    """Return the redacted cell `before`; if it contains JSON, that is parsed, so that whole objects can be removed.
 
-    `after` is the cell after redaction as plain text.
+    `after` is the same cell, redacted as plain text: the result if the cell is not JSON.
     """
     if not isinstance(before, str) or before[:1] not in ("[", "{"):
         return after
@@ -118,7 +118,7 @@ def _row(
 
 
 def _written(text: str, row: list[str], cells: list[Any], separator: str) -> str:
-    """Return the text of a row with changed cells; unchanged cells are copied with their quotes."""
+    """Return the text of a row with changed `cells`; unchanged ones are copied from `text` with their quotes."""
     cell = re.compile(rf'"(?:[^"]|"")*"|[^{re.escape(separator)}\r\n]*')
     parts: list[str] = []
     at = 0
@@ -139,7 +139,7 @@ def _quoted(cell: str, separator: str, *, is_quoted: bool) -> str:
 
 
 def _by_text(text: str, redactor: RecordRedactor, tally: Tally) -> Iterator[str]:
-    """Yield a row that cannot be parsed; it is removed instead if an erased name occurs in it."""
+    """Yield, unchanged, a row that cannot be parsed; nothing if an erased name occurs in it."""
     if redactor.text(text) != text:
         tally.gone += 1
         return

@@ -37,8 +37,8 @@ _LATER = datetime(2100, 1, 1, tzinfo=UTC)
 class Scrubbed(NamedTuple):
     """The result of redacting a file.
 
-    `rows` counts records that were removed or in which a name was replaced; `changed` is True if the redacted file was
-    written; `is_gone` is True if the file must be deleted: nothing is left of it, or it cannot be rewritten but
+    `rows` counts records that were removed or in which a name was replaced. `changed` is True if a redacted file was
+    written. `is_gone` is True if the file must be deleted: nothing is left of it, or it cannot be rewritten but
     contains an erased name.
     """
 
@@ -75,12 +75,12 @@ def scrub_file(
 
 
 def source_of(path: Path) -> RecordSource:
-    """Return a source for a file's records with only the fields that are needed to determine their owners."""
+    """Return a `RecordSource` for a file with only the fields that are needed to determine owners of records."""
     return RecordSource(path.name, "", _LATER, ZoneInfo("UTC"), path=path, find_owner=_owner)
 
 
 def scrub_text(path: Path, target: Path, redactor: RecordRedactor, encoding: str) -> Scrubbed:
-    """Redact a text file, plain or compressed with gzip or xz, like `scrub_file`."""
+    """Write a redacted copy of a text file, plain or compressed with gzip or xz; see `scrub_file`."""
     try:
         coding = Coding(path, encoding)
         if coding.is_data:
@@ -168,7 +168,7 @@ def _owner(path: Path) -> str | None:
 
 
 def _pieces(coding: Coding, redactor: RecordRedactor, tally: Tally) -> Iterator[str]:
-    """Yield the redacted text in pieces, by the layout of its records (lines, table, document, plain text)."""
+    """Yield the redacted text of a file in pieces, by its layout: JSON lines, CSV table, JSON document, plain text."""
     chunks = coding.chunks()
     head = ""
     for chunk in chunks:
@@ -190,7 +190,7 @@ def _pieces(coding: Coding, redactor: RecordRedactor, tally: Tally) -> Iterator[
 
 
 def _plain(chunks: Iterator[str], redactor: RecordRedactor, tally: Tally) -> Iterator[str]:
-    """Yield a text without records, such as an HTML page, with erased names replaced."""
+    """Yield the text of a file that has no records, such as an HTML page, with erased names replaced."""
     held = ""
     for chunk in chain(chunks, [""]):
         text = held + chunk
@@ -204,5 +204,5 @@ def _plain(chunks: Iterator[str], redactor: RecordRedactor, tally: Tally) -> Ite
 
 
 def with_owner(redactor: RecordRedactor, path: Path, owner: str | None) -> RecordRedactor:
-    """Return a redactor like this one, for a file of an Instagram data download whose owner is known."""
+    """Return a redactor for a file of an Instagram data download, with `owner` as the owner of its records."""
     return RecordRedactor(redactor.forgotten, replace(source_of(path), account=owner, find_owner=None))

@@ -39,14 +39,14 @@ _POSTS = ("postUrl", "permalink", "post_url", "url", "commentUrl")
 class ErasureMatcher:
     """Tests records of one source for accounts and posts that were erased on request.
 
-    `source` gives the owner of records that do not name one.
+    `source` gives the owner of records that do not name their owner.
     """
 
     def __init__(self, forgotten: Forgotten, source: RecordSource) -> None:
         self._forgotten, self._source = forgotten, source
 
     def parts(self, record: Record) -> tuple[frozenset[int], bool]:
-        """Return which objects in a record are erased posts and profiles (by `id()`), and whether all of it is."""
+        """Return the `id()` of each object in a record that is an erased post or profile, and whether all of it is."""
         whole = nested(record)
         try:
             parts = list(format_of(whole)[1](whole, self._source))
@@ -73,7 +73,7 @@ class ErasureMatcher:
         return comment_detection.is_comment(record) and self.is_about(record)
 
     def is_person(self, record: Record) -> bool:
-        """True for an object, other than a post, that mentions an erased account by its name or id."""
+        """True for an object, other than a post, that describes an erased account: a user with its name or id."""
         if any(self._is_account(record.get(key)) for key in NAME_KEYS):
             return not any(isinstance(record.get(key), dict | list) and record[key] for key in ("edges", "items"))
         is_user = "username" in record or "full_name" in record or record.keys() <= {"id", "pk", "pk_id"}
@@ -157,7 +157,7 @@ def _id_of(code: str) -> str | None:
 
 
 def _digits(value: object) -> str:
-    """Return an id as text, even if pandas has turned it into a float; empty for an invalid one."""
+    """Return a numeric id as a string, even if pandas has turned it into a float; empty for an invalid id."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return ""
     if isinstance(value, float):

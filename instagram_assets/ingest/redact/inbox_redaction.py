@@ -1,7 +1,7 @@
 """In-place redaction of files and folders in the inbox, before they are moved to `done` or `rejected`.
 
 A file keeps its modification time, which may be the only hint at when its records were observed. The landing zone
-records the hashes before and after, so that neither version lands again.
+records its hashes before and after, so that neither version is ingested again.
 """
 
 import os
@@ -32,8 +32,8 @@ _PIECE = 1 << 20
 class Task:
     """A file or folder to remove, rename or rewrite, and the number of affected records in it.
 
-    `path` is its current path, `to` its path afterwards, with another name if its own contains an erased one; None if
-    it is removed.
+    `path` is its current path, `to` its path afterwards: with another file name if the current one contains an erased
+    name; None if the file is removed.
     """
 
     path: Path
@@ -46,7 +46,7 @@ class Task:
 
 @dataclass(frozen=True)
 class InboxRedactor:
-    """What redaction of the inbox requires: the lake, whose manifests record file hashes, erased subjects, encoding."""
+    """Redacts inbox files, given the lake (whose manifests record file hashes), erased identifiers, and an encoding."""
 
     lake: UPath
     forgotten: Forgotten
@@ -124,7 +124,7 @@ class InboxRedactor:
         return self.forgotten.has("image", file_sha256(path))
 
     def _is_of_forgotten(self, folder: Path) -> bool:
-        """True for the unpacked Instagram data download of an erased account."""
+        """True if a folder is the unpacked Instagram data download of an erased account."""
         inside = [entry.name for entry in folder.iterdir() if entry.is_dir()]
         is_archive = is_archive_root(inside) or folder.name == ACTIVITY_FOLDER
         return is_archive and self.forgotten.has("account", owner_beside(folder / "posts"))

@@ -1,6 +1,6 @@
 """Redaction of JSON files one record at a time: arrays, one record per line, wrapper objects, whole tables.
 
-Remaining records are copied character by character; in a record with an erased name only that value is rewritten.
+Records that are not removed are copied character by character; of a record with an erased name only that value changes.
 """
 
 import json
@@ -96,7 +96,7 @@ class Text:
 
 
 def scrubbed_lines(chunks: Iterator[str], redactor: RecordRedactor, tally: Tally) -> Iterator[str]:
-    """Yield a text of one record per line, without removed records; lines that are not JSON are redacted as text."""
+    """Yield a redacted text of one JSON record per line; lines that are not JSON are redacted as plain text."""
     held = ""
     for chunk in chunks:
         *lines, held = (held + chunk).split("\n")
@@ -155,7 +155,7 @@ def record_text(text: str, value: Any, redactor: RecordRedactor, tally: Tally) -
 
 
 def scrubbed_document(chunks: Iterator[str], redactor: RecordRedactor, tally: Tally) -> Iterator[str]:
-    """Yield the text of a JSON document without data erased on request. Raises NotRewritableError for other texts."""
+    """Yield the text of a JSON document without data erased on request. Raises NotRewritableError if it is not JSON."""
     text = Text(chunks)
     yield text.space()
     first = text.sign()
@@ -183,7 +183,7 @@ def _wraps(text: Text) -> bool:
 def _elements(text: Text, redactor: RecordRedactor, tally: Tally, names: list[str] | None) -> Iterator[str]:
     """Yield the redacted elements of an array, each with the white space around it.
 
-    `names` are the column names if the elements are rows of values.
+    `names` are the column names if the elements are rows of a table, else None.
     """
     yield text.take()
     first_lead: str | None = None
@@ -213,7 +213,7 @@ def _elements(text: Text, redactor: RecordRedactor, tally: Tally, names: list[st
 
 
 def _row_text(text: str, row: list[Any], names: list[str], redactor: RecordRedactor, tally: Tally) -> str | None:
-    """Return the redacted text of a row of values with column `names`; None if the row is removed."""
+    """Return the redacted text of a table row, an array with columns `names`; None if the row is removed."""
     old = dict(zip(names, row, strict=True))
     marked = redactor.marked(old)
     if marked is GONE:
@@ -260,7 +260,7 @@ def _members(text: Text, redactor: RecordRedactor, tally: Tally) -> Iterator[str
 
 
 def _aside(value: Any, written: str, redactor: RecordRedactor, tally: Tally) -> Iterator[str]:
-    """Yield a wrapper's member that is not an array of records, redacted; null if it is removed."""
+    """Yield the redacted value of a wrapper's member that is not an array of records; `null` if it is removed."""
     marked = redactor.marked(value)
     if marked is value:
         yield written
@@ -291,7 +291,7 @@ def _inside(text: str, redactor: RecordRedactor, tally: Tally) -> str:
 
 
 def _table(record: Record, redactor: RecordRedactor, tally: Tally) -> Any:
-    """Return a redacted table that is one object in a layout of pandas; None if the record is not a table."""
+    """Return a redacted table that pandas wrote as one JSON object; None if the record is not such a table."""
     values: list[Any] = list(record.values())
     if len(values) > 1 and all(isinstance(column, list) and len(column) == len(values[0]) for column in values):
         rows: list[Record] = [dict(zip(record, row, strict=True)) for row in zip(*values, strict=True)]
@@ -328,7 +328,7 @@ def _row(row: Record, redactor: RecordRedactor, tally: Tally) -> Any:
 
 
 def _cell(row: Any, name: str) -> Any:
-    """Return a cell of a redacted row: GONE if the row is removed, None if only the cell is."""
+    """Return the value of column `name` in a redacted row; GONE if the row is removed, None if only the value is."""
     if row is GONE:
         return GONE
     return None if row[name] is GONE else row[name]

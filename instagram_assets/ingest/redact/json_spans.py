@@ -17,10 +17,9 @@ Rename = Callable[[str], str]
 
 
 def rewritten(text: str, old: Any, marked: Any, rename: Rename) -> str:
-    """Return a JSON text in which the value `old` is replaced by `marked`, a copy with other values or GONE in it.
+    """Return the JSON `text` (parsed: `old`) rewritten to `marked`: a copy of `old` with new values or GONE in places.
 
-    `old` is the parsed text. Objects that are identical in both are copied as text. `rename` returns the new name of
-    each key.
+    Objects that are identical in both are copied as text. `rename` returns the new name of each key.
     """
     start = _skip(text, 0)
     changed, end = _value(text, start, old, marked, rename)
@@ -77,9 +76,9 @@ def _array(text: str, at: int, old: list[Any], marked: list[Any], rename: Rename
 
 
 def _joined(text: str, at: int, kept: list[tuple[int, str]], places: list[tuple[int, int]], brackets: str) -> str:
-    """Join the remaining parts of an object or array, each with the text before it (white space and comma).
+    """Join the remaining elements of an object or array, each with the text before it (white space and comma).
 
-    `kept` are the remaining parts by index, `places` the original spans of all parts.
+    `kept` are (index, text) of the remaining elements, `places` the spans of all elements in `text`.
     """
     if not kept:
         return brackets

@@ -52,7 +52,7 @@ _SEEN = datetime(2100, 1, 1, tzinfo=UTC)
 class RecordRedactor:
     """Removes data erased on request from the records of one source.
 
-    `source` gives the owner of records that do not name one.
+    `source` gives the owner of records that do not name their owner.
     """
 
     def __init__(self, forgotten: Forgotten, source: RecordSource | None = None) -> None:
@@ -66,7 +66,7 @@ class RecordRedactor:
         return stripped(self.marked(value), self.text)
 
     def marked(self, value: object) -> Any:
-        """Redact like `record`, but leave GONE in place of removed parts, and keys unchanged."""
+        """Return a record with erased names replaced, GONE in place of removed parts, and unchanged keys."""
         if not isinstance(value, dict):
             return self._walk(value, frozenset(), "")
         record: Record = value
@@ -139,7 +139,7 @@ class RecordRedactor:
         return FORGOTTEN_ID if is_number and _ID_KEY.search(key) and self._matcher.is_id(str(value)) else value
 
     def _of_field(self, key: str, value: str) -> str:
-        """Redact a text according to its field: in a field of names, a text that equals an erased name is replaced."""
+        """Redact the string `value` of field `key`; in fields of account names, every whole word counts as a name."""
         name = _LAST_PART.split(key)
         is_named = name[-1] in NAME_FIELDS or (len(name) > 1 and name[-1].isdecimal() and name[-2] in LISTS_OF_NAMES)
         if not is_named:
@@ -176,7 +176,7 @@ class RecordRedactor:
         return record if same else walked
 
     def _flattened(self, record: Record) -> Record:
-        """Redact the objects in a flattened record, whose keys are paths as in tables: `taggedUsers/0/username`."""
+        """Redact the objects in a flattened record, whose keys are paths such as `taggedUsers/0/username`."""
         groups: dict[str, Record] = {}
         for key, value in record.items():
             prefix, _, name = key.rpartition(SEPARATOR)
@@ -194,7 +194,7 @@ class RecordRedactor:
         return changed
 
     def _of_person(self, key: str, value: Any) -> Any:
-        """Redact one field of an object that mentions an erased account; all but booleans, names and ids are removed.
+        """Redact one field of an object that describes an erased account; only booleans, names and ids remain.
 
         Names become the account's pseudonym, ids a placeholder.
         """
@@ -211,8 +211,9 @@ class RecordRedactor:
 def scrub_json(value: object, forgotten: Forgotten, source: RecordSource | None = None) -> Any:
     """Redact a JSON value: the same object if it contains no erased data, GONE if all of it is removed.
 
-    The records of a list are removed one by one. In the rest, erased names become pseudonyms, ids become FORGOTTEN_ID,
-    and URLs of erased images become ERASED_URL. `source` gives the owner of records that do not name one.
+    The records of a list are removed one by one. In the remaining ones, erased names become pseudonyms, ids become
+    FORGOTTEN_ID, and URLs of erased images become ERASED_URL. `source` gives the owner of records that do not name
+    their owner.
     """
     redactor = RecordRedactor(forgotten, source)
     if not isinstance(value, list):
@@ -225,7 +226,7 @@ def scrub_json(value: object, forgotten: Forgotten, source: RecordSource | None 
 
 
 def scrubbed_record(record: Record | BadRecord, redactor: RecordRedactor) -> Record | BadRecord | None:
-    """Redact a record as returned by a reader; None if all of it is removed, as is a bad record with an erased name."""
+    """Redact a record from a reader; None if all of it is removed, or if it is a bad record with an erased name."""
     if not isinstance(record, BadRecord):
         found = redactor.record(record)
         if found is record or found is GONE:
@@ -241,9 +242,9 @@ def scrubbed_record(record: Record | BadRecord, redactor: RecordRedactor) -> Rec
 
 
 def stripped(value: Any, rename: Any) -> Any:
-    """Return a value from `Scrubber.marked` without its GONE parts and with its keys renamed by `rename`.
+    """Return a value from `RecordRedactor.marked` without its GONE parts and with keys renamed by `rename`.
 
-    The same object if nothing changes.
+    Returns the same object if nothing changes.
     """
     if value is GONE:
         return GONE

@@ -25,8 +25,8 @@ _ZEROS = {"x0x0": "utf-16-le", "0x0x": "utf-16-be", "x000": "utf-32-le", "000x":
 class Coding:
     """Compression and encoding of a text file, detected from its content.
 
-    `encoding` is the configured one, for texts that are neither UTF-8 nor UTF-16/32. `is_data` is True for a binary
-    file.
+    The argument `encoding` applies to files that are neither UTF-8 nor UTF-16/32. `is_data` is True if the file is
+    binary.
     """
 
     def __init__(self, path: Path, encoding: str) -> None:

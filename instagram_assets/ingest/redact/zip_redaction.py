@@ -1,4 +1,4 @@
-"""Redaction of a ZIP: each member is redacted as a separate file, and member names are redacted, too."""
+"""Redaction of a ZIP archive: each member is redacted like a separate file, and member names are redacted, too."""
 
 import hashlib
 import shutil
@@ -33,7 +33,7 @@ class _Member(NamedTuple):
 
 
 def scrub_zip(path: Path, target: Path, redactor: RecordRedactor, encoding: str) -> Scrubbed:
-    """Write a copy of a ZIP without data erased on request, like `scrub_file`.
+    """Write a copy of a ZIP without data erased on request to `target`, unless the ZIP contains no such data.
 
     An Instagram data download of an erased account is removed as a whole, and so is a damaged ZIP that contains an
     erased name.
@@ -67,7 +67,7 @@ def is_media(name: str) -> bool:
 
 
 def _looked_through(packed: zipfile.ZipFile, target: Path, redactor: RecordRedactor, encoding: str) -> list[_Member]:
-    """Return for each member what to do with it: copy, rewrite or remove; nothing is written to `target` yet."""
+    """Return for each member of a ZIP what to do with it: copy, rewrite or remove; the new ZIP is not written yet."""
     found: dict[str, _Member] = {}
     stems: set[str] = set()
     infos = packed.infolist()
@@ -94,7 +94,7 @@ def _looked_through(packed: zipfile.ZipFile, target: Path, redactor: RecordRedac
 
 
 def _is_theirs(name: str, redactor: RecordRedactor, stems: set[str]) -> bool:
-    """True for an image beside a removed post, in a folder of an erased account, or named after that account."""
+    """True for an image that accompanies a removed post, is in an erased account's folder, or is named after one."""
     *folders, own = name.split("/")
     if (
         is_picture_of_post(name, stems)
