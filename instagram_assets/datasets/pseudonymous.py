@@ -92,7 +92,7 @@ def known_to(settings: Settings, root: UPath) -> tuple[LakeNames, Pseudonymizer]
 
 
 def declared_pseudonyms(settings: Settings, root: UPath) -> Pseudonymizer | None:
-    """Returns the pseudonymizer if the setting `pseudonymous_exports` is on; else null."""
+    """Returns the pseudonymizer that exports must use if the setting `pseudonymous_exports` is on; else null."""
     return known_to(settings, root)[1] if settings.privacy.pseudonymous_exports else None
 
 

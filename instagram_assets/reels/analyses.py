@@ -75,7 +75,7 @@ def with_earlier_analyses(table: pa.Table, earlier: pa.Table) -> pa.Table:
 
 
 def is_from_before(reason: str | None) -> bool:
-    """Whether the `reason` of a `reel_analyses` row says that it is an earlier analysis, kept as a newer failed."""
+    """Whether this `reason` of a `reel_analyses` row marks an earlier analysis, kept since a newer one failed."""
     return NEWER_FAILED in (reason or "")
 
 

@@ -1,6 +1,7 @@
 """Cache of paid model responses: first in the call ledger, then permanently in the feature store.
 
-The ledger is a local file of one data folder; the feature store is in the lake, which several data folders can share.
+The ledger (of paid calls) is a local file of one data folder. The feature store is in the lake, which several data
+folders can share.
 """
 
 from collections.abc import Iterable

@@ -61,7 +61,7 @@ class Prices(NamedTuple):
     answer: float
 
     def cost(self, prompt_tokens: int, answer_tokens: int) -> float:
-        """Returns the cost of these numbers of tokens in US dollars."""
+        """Returns the cost in US dollars of a call with these numbers of prompt and response tokens."""
         return (prompt_tokens * self.prompt + answer_tokens * self.answer) / 1e6
 
 

@@ -36,7 +36,7 @@ def read_session(file: str, user: str = "") -> InstagramSession:
     """Returns the session in a file that Instaloader wrote; without `user` the name comes from `session-NAME`.
 
     Raises FileError for a file that is missing, that other users can write to, or that contains anything but cookies;
-    SettingsError without a name.
+    SettingsError if neither `user` nor the file name gives the account's name.
     """
     path = Path(file).expanduser()
     _check_there(path)

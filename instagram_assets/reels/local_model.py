@@ -75,7 +75,7 @@ class LocalAnalyser:
         self._words = list(dict.fromkeys(words)) or built_in_words()
 
     def analyse(self, videos: Sequence[Video], on_progress: OnProgress | None = None) -> list[Row]:
-        """Returns one row per video, in their order. Results are cached; other models or tags compute them again."""
+        """Returns one row per video, in their order. Results are cached per set of models and tags."""
         models = _models(self._settings, self._words)
         store = FeatureStore(
             pipeline.features_folder(self._settings), "reel_local", models.fingerprint, LOCAL_ANSWERS_SCHEMA

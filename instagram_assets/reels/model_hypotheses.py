@@ -1,4 +1,4 @@
-"""Hypotheses suggested by the model that analysed the reels: grouped, with the reels that support each of them."""
+"""Hypotheses that the model suggested when it analysed the reels: grouped, each with the reels that support it."""
 
 import re
 import unicodedata

@@ -198,7 +198,7 @@ def _fetched(
 
 
 def needs_address(status: str, reason: str | None) -> bool:
-    """Whether a fresh URL may fix a failed download, by its status and the first part of its reason."""
+    """Whether a fresh URL may fix a failed download, judged by the download's `status` and `reason`."""
     first = (reason or "").partition("; ")[0]
     return status == "expired" or (status != "ok" and (first == NO_ADDRESS or bool(_ASK_ANEW.search(first))))
 

@@ -123,5 +123,5 @@ def report_summary(page: WeekPage) -> str:
 
 
 def count_text(number: int, noun: str) -> str:
-    """Returns a number with its noun, such as `1 reel` or `2 reels`."""
+    """Returns a number with its noun in the singular or plural, such as `1 reel` or `2 reels`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

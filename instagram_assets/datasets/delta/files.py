@@ -71,8 +71,8 @@ class TableSpec(NamedTuple):
     """The specification of a Delta table: its name, the lake table that it copies, and which rows of it.
 
     `asset` is the name of the lake table. `kind` restricts the rows to posts or reels; null for all rows. `pseudonyms`
-    replaces account names, if the table is pseudonymous. `check` is called with the new files before they are
-    committed, and raises an error to reject them.
+    replaces account names (null: names are kept). `check` is called with the new files before they are committed, and
+    raises an error to reject them.
     """
 
     name: str
