@@ -31,7 +31,7 @@ _BATCH = 200
 class Feature(NamedTuple):
     """A numeric feature of a reel, with the sentences for higher, lower or equal means of viral reels.
 
-    `more`, `less` and `same` are these sentences. `unit` is the unit in reports: `%` for fractions (0–1).
+    `more`, `less` and `same` are these sentences. `unit` is the unit in reports: `%` for fractions.
     """
 
     more: str

@@ -100,7 +100,10 @@ def interval_span(row: Row) -> Mapping[str, float] | None:
 
 
 def cost_line(cost: Cost) -> str:
-    """Returns a line: `gemini: 12 reels (ok 11, blocked 1), 8.1 s a reel, 0.0312 US dollars in all`."""
+    """Returns what the analyses of a week by one analyser cost, as one line of text.
+
+    For example `gemini: 12 reels (ok 11, blocked 1), 8.1 s a reel, 0.0312 US dollars in all`.
+    """
     statuses = ", ".join(f"{_spoken(status)} {count:,}" for status, count in cost.statuses.items())
     each = [f"{cost.seconds:,.1f} s"] if cost.seconds is not None else []
     each += [count_text(round(cost.tokens), "token")] if cost.tokens is not None else []
