@@ -34,7 +34,7 @@ _TYPES = {column.name: column.type for column in (*_KNOWN.values(), IMPRESSION, 
 
 
 class CsvCounts(NamedTuple):
-    """The number of records in a CSV file, and of records of the other kind (posts or reels) that were left out."""
+    """The number of records written to a CSV file, and of those left out as of the other kind (post or reel)."""
 
     rows: int
     left_out: int
@@ -50,12 +50,13 @@ def write_csv(
     spreadsheet_safe: bool = False,
     columns: list[str] | None = None,
 ) -> CsvCounts:
-    """Write the records of one kind (all records if `kind` is null) as CSV; the file is written atomically.
+    """Write the records of one kind, `post` or `reel` (all records if `kind` is null), atomically as a CSV file.
 
     `columns` are the record keys to write, in order; by default those of `merged_records.RECORD_COLUMNS`. `impression`
-    and `caption_raw` add the columns `IMPRESSION` and `CAPTION_RAW` after the last documented column. A record of
-    unknown kind counts as `kind`. `spreadsheet_safe` is explained in `csv_cells`. Raises ContractError when a record
-    has a key without a column.
+    adds the column `IMPRESSION` (engagement rate: (likes + comments) / followers) and `caption_raw` the column
+    `CAPTION_RAW`, after the last column of `RECORD_COLUMNS`. A record of unknown kind counts as `kind`.
+    `spreadsheet_safe` writes a `'` before text that a spreadsheet would run as a formula or change (see `csv_cells`).
+    Raises ContractError when a record has a key without a column.
     """
     names = _with_options(columns or [column.name for column in RECORD_COLUMNS], impression, caption_raw)
     expected, rows, left_out = set(names), 0, 0
@@ -85,9 +86,9 @@ def write_csv(
 def read_csv(path: str | Path, *, spreadsheet_safe: bool = False) -> Iterator[dict[str, Any]]:
     """Yields the records of a CSV file that this package wrote, with every value restored to its type.
 
-    Several adjacent newlines in a caption are read as one. Undocumented columns are read as text. Pass
-    `spreadsheet_safe=True` for a file that was written with it: then the `'` before formulas and long ids is removed.
-    Raises FileError with the line number.
+    Several adjacent newlines in a caption are read as one. Columns that are not in `RECORD_COLUMNS` are read as
+    strings. Pass `spreadsheet_safe=True` for a file that was written with it: then the `'` before formulas and long ids
+    is removed. Raises FileError with the line number.
 
     >>> from instagram_assets import read_csv
     >>> for record in read_csv("posts.csv"):
@@ -106,9 +107,11 @@ def read_csv(path: str | Path, *, spreadsheet_safe: bool = False) -> Iterator[di
 def read_csv_rows(
     lines: Iterable[str], path: Path, *, spreadsheet_safe: bool | None = None
 ) -> Iterator[tuple[int, dict[str, Any] | FileError]]:
-    """Yields (line number, record) for the lines of a CSV file, like `read_csv`; a malformed record as its FileError.
+    """Yields (line number, record) for each record of a CSV file; for a malformed record, a FileError in its place.
 
-    `spreadsheet_safe` is detected from the ids if it is null. Raises FileError if the rest of the file cannot be read.
+    `lines` is the file's content, `path` is for messages. Every value is restored to its type. `spreadsheet_safe` says
+    whether the file was written with it; if it is null, that is detected from the ids. Raises FileError if the rest of
+    the file cannot be read.
     """
     rows = _split(lines, path)
     header = next(rows, None)
@@ -134,7 +137,9 @@ def read_csv_rows(
 def unguard_of(names: Sequence[str], spreadsheet_safe: bool | None) -> Callable[[Sequence[Any]], Sequence[Any]]:
     """Returns a function that removes the `'` guards of `spreadsheet_safe` from the cells of a row.
 
-    It removes them from every row or from none; if `spreadsheet_safe` is null, from rows whose cell `id` has a guard.
+    A guard is the `'` before text that a spreadsheet would run as a formula or change. `names` are the columns of a
+    row. With `spreadsheet_safe` true the guards are removed from every row, with false from none, with null from rows
+    whose cell `id` has a guard.
     """
     place = names.index("id") if "id" in names else None
 
@@ -148,12 +153,12 @@ def unguard_of(names: Sequence[str], spreadsheet_safe: bool | None) -> Callable[
 
 
 def decoders(names: Sequence[str]) -> list[Callable[[str], Any]]:
-    """Returns, for each named column, the function that decodes the text of its cells."""
+    """Returns, for each of these column names, the function that decodes a cell's text to a typed value."""
     return [csv_cells.decoder(_TYPES.get(name), caption=name == "caption") for name in names]
 
 
 def keys_of_records(records: Iterable[dict[str, Any]]) -> list[str]:
-    """Returns the distinct keys of all records: documented ones in documented order, then others as they appear."""
+    """Returns the distinct keys of all records: those of `RECORD_COLUMNS` in its order, then others as they appear."""
     seen: dict[str, None] = {}
     for record in records:
         seen.update(dict.fromkeys(record))
@@ -168,7 +173,7 @@ def _with_options(columns: list[str], impression: bool, caption_raw: bool) -> li
 
 
 def impression_of_record(record: dict[str, Any]) -> float | None:
-    """Returns the impression (the value of the column `IMPRESSION`) of a record; null when it is unknown."""
+    """Returns a record's engagement rate `impression`: (likes + comments) / followers; null when it is unknown."""
     likes = visible_likes(_whole(record.get("likesCount")), bool(record.get("likesHidden")))
     return impression_of(likes, _whole(record.get("commentsCount")), _whole(record.get("followersCount")))
 
@@ -197,7 +202,7 @@ def _column_names(row: list[str | None], path: Path, spreadsheet_safe: bool) -> 
 
 
 def _split(stream: Iterable[str], path: Path) -> Iterator[tuple[int, list[str | None] | FileError]]:
-    """Yields (number of the first line, cells) of each record; a cell is null if it is empty and unquoted."""
+    """Yields (number of its first line, cells) for each CSV record; a cell is null if it is empty and unquoted."""
     pending: list[str] = []
     number, inside_quotes = 0, False
     try:

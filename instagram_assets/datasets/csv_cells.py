@@ -39,10 +39,11 @@ _CHANGED_DIGITS = re.compile(r"'*(?:[0-9]{16,}|0[0-9]+)\Z")
 def encode(
     value: Any, type_: pa.DataType | None = None, *, caption: bool = False, spreadsheet_safe: bool = False
 ) -> str:
-    """Returns a value as the text of a CSV cell, quoted if CSV needs it; `type_` is the column's type, None if unknown.
+    """Returns a value encoded as the text of a CSV cell, quoted if CSV needs it.
 
-    With `spreadsheet_safe` a `'` is written before text that a spreadsheet would run as a formula and before digits
-    that it would change.
+    `type_` is the column's type, None if unknown; `caption` means the column of captions, in which newlines become
+    `|||`. With `spreadsheet_safe` a `'` is written before text that a spreadsheet would run as a formula and before
+    digits that it would change.
     """
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return ""
@@ -56,14 +57,14 @@ def encode(
 
 
 def quote(text: str) -> str:
-    """Returns a text as a CSV cell: in quotes if it is empty or contains a quote, a comma or a newline."""
+    """Returns a string as a CSV cell: in quotes if it is empty or contains a quote, a comma or a newline."""
     if not text or '"' in text or "," in text or "\n" in text or "\r" in text:
         return '"' + text.replace('"', '""') + '"'
     return text
 
 
 def utf8(text: str) -> bytes:
-    """Returns a text encoded as UTF-8; unpaired surrogates, which JSON allows and UTF-8 does not, become U+FFFD."""
+    """Returns a string encoded as UTF-8; unpaired surrogates, which JSON allows and UTF-8 does not, become U+FFFD."""
     try:
         return text.encode()
     except UnicodeEncodeError:
@@ -71,14 +72,15 @@ def utf8(text: str) -> bytes:
 
 
 def unguard(text: str) -> str:
-    """Returns the text without the `'` that `spreadsheet_safe` wrote before it."""
+    """Returns a cell's text without the `'` that `spreadsheet_safe` wrote before it."""
     return text[1:] if text[:1] == "'" and _is_guarded(text) else text
 
 
 def decoder(type_: pa.DataType | None, *, caption: bool = False) -> Callable[[str], Any]:
-    """Returns a function from a cell's unquoted text to a value of the column's type; `type_` None: unknown, text.
+    """Returns a function that decodes a cell's unquoted text to a value of the column's type.
 
-    A text that does not match the type is returned unchanged.
+    `type_` is the column's type; if it is None (unknown), the value is a string. `caption` means the column of
+    captions, in which `|||` stands for newlines. A cell that does not match the type is returned as unchanged text.
     """
     if caption:
         return _decode_caption
@@ -118,7 +120,7 @@ def _decode_caption(text: str) -> str:
 
 
 def _is_joined(items: list[Any], type_: pa.DataType | None) -> bool:
-    """Whether a list is written as items joined by commas; false when it is written as JSON."""
+    """Whether a list's items all have the column's item type, so that it is written joined by commas, not as JSON."""
     if type_ is None or not pa.types.is_list(type_):
         return all(isinstance(item, str) for item in items)
     if pa.types.is_string(type_.value_type):

@@ -15,7 +15,7 @@ PSEUDONYMOUS = "pseudonymous"
 
 
 def merged(settings: Settings) -> list[str]:
-    """Returns the two file names of the merged dataset as JSON: without and with captions."""
+    """Returns the file names of the two JSON files of the merged dataset: without and with image captions."""
     return [json_name(settings.mode, captions=each) for each in (False, True)]
 
 
@@ -28,9 +28,9 @@ def names_of_datasets(settings: Settings) -> set[str]:
 def is_made_again(settings: Settings, path: str) -> bool:
     """Whether a run with these settings recreates a file or folder, given by its path below `data/datasets`.
 
-    False for folders of image searches, which hold manual decisions, and for pseudonymous exports, whose pseudonyms
-    differ once the key has changed. In a folder that also has a user's own files, true only for files that a run
-    writes.
+    False for folders of image searches, which hold manual decisions, and for pseudonymous exports, which a later run
+    cannot recreate with the same pseudonyms once the key has changed. In a folder that also has a user's own files,
+    true only for files that a run writes.
     """
     first, _, rest = path.partition("/")
     if first in _being_written((*CSV, *merged(settings))):
@@ -50,7 +50,7 @@ def _delta(settings: Settings) -> str:
 
 
 def _being_written(names: tuple[str, ...]) -> set[str]:
-    """Returns these names and the temporary names under which they are replaced: `.NAME.new` and `.NAME.old`."""
+    """Returns these file names, and the temporary names used while each is replaced: `.NAME.new` and `.NAME.old`."""
     return {*names, *(f".{name}.{state}" for name in names for state in ("new", "old"))}
 
 
@@ -60,7 +60,8 @@ _KINDS = ("post", "reel")
 def missing_datasets(settings: Settings) -> Iterator[str]:
     """Yields the names of the dataset assets of which a file or the whole folder is missing.
 
-    Delta tables are checked only in a local folder, and only the folder, since tables without rows do not exist.
+    Delta tables are checked only if they are in a local folder, and then only whether that folder exists, since tables
+    without rows have no files.
     """
     folder = settings.folder("datasets")
     kinds = _KINDS if settings.mode == "all" else (settings.mode,)

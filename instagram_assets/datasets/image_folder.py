@@ -50,7 +50,7 @@ _FEW = 5
 
 
 class WrittenFolder(NamedTuple):
-    """The written manifest rows, with `file`, and messages for the user."""
+    """The result of writing an image folder: its rows, with file names in `file`, and messages for the user."""
 
     rows: list[Row]
     notes: list[str]
@@ -114,9 +114,10 @@ def _settled(
     reencoded: bool,
     by_hand: Mapping[str, Override],
 ) -> list[Row]:
-    """Returns the manifest rows: `rows` with `file` and the `OURS` columns, then images that are no longer candidates.
+    """Returns the manifest rows: first `rows`, then images of the folder that are no longer search results.
 
-    `file_sha256` is null in kept rows whose file is still to be written.
+    Added to `rows` are the file name in `file` and the columns that only the manifest has (`OURS`). `before` is the
+    folder's state before this run. `file_sha256` is null in kept rows whose file is still to be written.
     """
     known = max((past.number for past in before.pictures.values()), default=0)
     fresh = (number for number in count(known + 1) if number not in before.numbers)
@@ -140,7 +141,7 @@ def _settled(
 
 
 def _place(row: Row, past: ImageState | None, override: Override | None, fresh: Iterator[int], extension: str) -> Row:
-    """Returns the columns that follow from the folder's earlier state: number, file, or a deletion by hand."""
+    """Returns the columns of a row that depend on the folder's previous state: number, file, deletion by hand."""
     if past and past.state == "deleted" and not (row["kept"] and _is_wanted_back(past, override)):
         said = {"kept": False, "reason": DELETED, "by_hand": "deleted", "decided_at": past.row.get("decided_at")}
         return {**said, "number": past.number, "file_sha256": past.row.get("file_sha256")}
@@ -154,7 +155,7 @@ def _place(row: Row, past: ImageState | None, override: Override | None, fresh: 
 
 
 def _is_wanted_back(past: ImageState, override: Override | None) -> bool:
-    """Whether a user decided to keep an image after its file had been deleted by hand."""
+    """Whether a user deleted an image's file by hand, but later decided to keep the image."""
     if override is None or override.decision != "keep":
         return False
     return past.row.get("decided_at") != override.decided_at.isoformat()
@@ -173,7 +174,7 @@ def _said_by_hand(line: Row, override: Override | None) -> Row:
 
 
 def _keep_file(row: Row, past: ImageState, before: FolderState, reencoded: bool) -> None:
-    """Set `file_sha256` if the row's file exists; mark the row as changed if a user's own file has its name."""
+    """Set a row's `file_sha256` if its file exists already; mark it as changed if a user's own file has its name."""
     there, ours = before.disk.get(row["file"]), before.ours.get(row["file"], set())
     written = past.row.get("file_sha256")
     if there and (there == written != row["image_id"] if reencoded else there == row["image_id"]):
@@ -196,7 +197,7 @@ def _no_candidate(past: ImageState, override: Override | None) -> Row:
 
 
 def _gone(before: FolderState, names: set[str]) -> dict[str, str]:
-    """Returns the unchanged files of ours whose name is not in `names`: file name → SHA-256, to be deleted."""
+    """Returns the files to delete (file name → SHA-256): written by the platform, unchanged, and not in `names`."""
     return {
         name: sha256
         for name, sha256 in before.disk.items()
@@ -215,7 +216,7 @@ def _stage(folder: Path, row: Row, files: Mapping[str, Path], reencoded: bool) -
 
 
 def _is_ours(folder: Path, name: str) -> bool:
-    """Whether no file has this name, or its file is ours and unchanged."""
+    """Whether a file name is free, or belongs to a file that the platform wrote and nobody changed since."""
     claim = claims_of(folder).get(name)
     return not os.path.lexists(folder / name) or (claim is not None and digest(folder / name) in claim.sha256)
 
@@ -231,7 +232,7 @@ def _write_sheet(folder: Path, images: Sequence[Path]) -> list[str]:
 
 
 def _notes(settled: Sequence[Row], gone: Sequence[str]) -> list[str]:
-    """Returns messages for the user about files changed or deleted by hand, and about files that were deleted here."""
+    """Returns messages for the user about files changed or deleted by hand, and files that this run deleted."""
     changed = [row["file"] for row in settled if row["by_hand"] == "changed"]
     deleted = [f"img_{row['number']:04}" for row in settled if row["by_hand"] == "deleted"]
     lists = {"changed by hand, stay as they are": changed, "deleted by hand, stay away": deleted, "taken away": gone}
@@ -244,7 +245,7 @@ def _some(names: Sequence[str]) -> str:
 
 
 def manifest(rows: Sequence[Row]) -> str:
-    """Returns the manifest: one JSON line per candidate, in the order of the rows; `image_id` is named `sha256`."""
+    """Returns the manifest's text: one JSON line per row, in the order of `rows`; `image_id` is named `sha256`."""
     renamed = [{"sha256" if name == "image_id" else name: value for name, value in row.items()} for row in rows]
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in renamed)
 
@@ -273,13 +274,13 @@ def card(rows: Sequence[Row], request: Mapping[str, object], name: str) -> str:
 
 
 def why_not(rows: Sequence[Row]) -> dict[str, int]:
-    """Returns reason → number of candidates rejected for it, most frequent first; reasons are without their numbers."""
+    """Returns reason → number of images rejected for it, most frequent first; numbers in reasons are left out."""
     reasons = (str(row["reason"]) for row in rows if not row["kept"])
     return dict(Counter(map(reason_without_numbers, reasons)).most_common())
 
 
 def reason_without_numbers(reason: str) -> str:
-    """Returns the constant first part of a reason: `smaller than 300 px` of `smaller than 300 px (240 x 180)`."""
+    """Returns a rejection's reason without its numbers: `smaller than 300 px` of `smaller than 300 px (240 x 180)`."""
     for end in (" (", ": ", "; "):
         reason = reason.split(end, 1)[0]
     return reason
@@ -312,9 +313,10 @@ def write_declared(
     by_hand: Mapping[str, Override] = NOTHING,
     **options: bool,
 ) -> WrittenFolder:
-    """Like `write_folder`, pseudonymous if `pseudonyms` is given: no URLs in the manifest, no names in any file.
+    """Create or update an image dataset folder with `write_folder`, pseudonymous unless `pseudonyms` is null.
 
-    The returned rows, for the lake, still have URLs and names.
+    A pseudonymous folder has no URLs in the manifest and no account names in any file. The returned rows, which are
+    stored in the lake, still have both.
     """
     if pseudonyms is None:
         return write_folder(folder, rows, files, request, by_hand=by_hand, **options)
@@ -329,6 +331,6 @@ def write_declared(
 
 
 def _came_true(row: Row, shown: Row, written: Row) -> Row:
-    """Returns the columns of a row that writing the folder has set: `file`, `kept` and `reason` (with names)."""
+    """Returns the columns that `write_folder` has set in a row: `file`, `kept`, and `reason` with real names."""
     reason = row["reason"] if written["reason"] == shown["reason"] else written["reason"]
     return {name: written[name] for name in _OF_FOLDER} | {"reason": reason}

@@ -15,7 +15,7 @@ WITH_CAPTIONS = "_with_captions"
 
 
 def json_name(mode: Mode, *, captions: bool = False) -> str:
-    """Returns the file name of the merged dataset, the same as in the older scripts refine.py and image_caption.py."""
+    """Returns the file name of the merged JSON dataset, as in the earlier scripts refine.py and image_caption.py."""
     return f"merged_dataset_{mode}_with_images{WITH_CAPTIONS if captions else ''}.json"
 
 

@@ -38,7 +38,11 @@ _RENAMED = {"image_id": "sha256"}
 
 
 def csv_stream(rows: Iterable[Row], *, spreadsheet_safe: bool = False) -> Iterator[bytes]:
-    """Yields a CSV with a UTF-8 BOM, one row per image and the columns of `LIST_COLUMNS`; cells as in CSV datasets."""
+    """Yields the bytes of a CSV file with a UTF-8 BOM, one row per image, and the columns of `LIST_COLUMNS`.
+
+    Values are encoded as in `csv_cells`. `spreadsheet_safe` writes a `'` before text that a spreadsheet would run or
+    change.
+    """
     yield csv_cells.utf8("\ufeff" + ",".join(NAMES) + "\r\n")
     yield from _chunks(csv_cells.utf8(_csv_line(row, spreadsheet_safe)) for row in rows)
 
@@ -106,7 +110,7 @@ def _entry(name: str) -> zipfile.ZipInfo:
 
 
 def _bytes_of(row: Row, media: Path) -> tuple[bytes | None, str | None]:
-    """Returns (bytes, null) of an image, or (null, reason) if its file is missing or damaged by now."""
+    """Returns (content of an image's file, null), or (null, reason) if the file is now missing or damaged."""
     if not row["file"]:
         return None, row["reason"]
     try:
@@ -148,7 +152,7 @@ def _chunks(lines: Iterable[bytes]) -> Iterator[bytes]:
 
 
 class ListFolder(NamedTuple):
-    """The result of writing a list's folder: number of images, reason → missing images, and messages for the user."""
+    """The result of writing a list's folder: number of images, reason → number of missing images, and user messages."""
 
     folder: Path
     images: int
@@ -157,12 +161,12 @@ class ListFolder(NamedTuple):
 
 
 def write_list_folder(root: UPath, name: str, said: Mapping[str, Override], media: Path, folder: Path) -> ListFolder:
-    """Create or update a folder with the images that the list `name` keeps, as they were downloaded.
+    """Create or update a folder with the images that are kept in the list `name`, with the bytes that were downloaded.
 
-    `said` are the list's decisions by image_id. Images keep their numbers (img_0001.jpg …); `manifest.jsonl` has the
-    source of each image, or why it is missing. An image that is no longer in the media store is kept if the folder has
-    it. Can be repeated after a kill. Raises NothingDoneError, before any change, if the list keeps no image or no file
-    of them exists any more, StorageError for a damaged file.
+    `said` has the list's decisions by image_id, `media` is the folder of the media store. Images keep their numbers
+    (img_0001.jpg …); `manifest.jsonl` has the source of each image, or why it is missing. An image that is no longer in
+    the media store is kept if the folder has it. Can be repeated after a kill. Raises NothingDoneError, before any
+    change, if the list keeps no image or no file of them exists any more, StorageError for a damaged file.
     """
     rows = list(listed_images(root, kept_in(said), media))
     held = read_folder_state(folder).present

@@ -1,7 +1,7 @@
 """The images of a list with their metadata: post or search of origin, visual features, and path of the stored file.
 
-An image in several posts or searches is returned once, with the first of them by account and time; posts precede
-searches.
+An image in several posts is returned once, with the first post by account and time; a search is given as its origin
+only if no post has the image.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -70,7 +70,7 @@ _READ = {
 
 
 class PostRange(NamedTuple):
-    """An account and a range of days with posts that have images of a list."""
+    """An account and a range of days; some of its posts of these days have images of a list."""
 
     account: str
     days: Days
@@ -85,8 +85,8 @@ def listed_images(
     """Yields each image once, as a row with keys `LIST_COLUMNS`; `file` is relative to `media`, null if not stored.
 
     `cells` are the accounts and days whose posts have the images, if known; for images not found there the whole lake
-    is scanned. Memory holds the hashes, the clusters of these images, and one account and month. Raises StorageError
-    for a damaged file.
+    is scanned. Memory holds the image_ids, the images' clusters, and the rows of one account and month. Raises
+    StorageError for a damaged file.
     """
     wanted = pa.array(image_ids, pa.string())
     seen = set[str]()
@@ -139,12 +139,12 @@ def _of_part(part: dict[str, pa.Table], wanted: pa.Array) -> Iterator[Row]:
 
 
 def _near(table: pa.Table, images: pa.Table) -> list[Row]:
-    """Returns the rows of a table whose post has one of these images, as dicts."""
+    """Returns, as dicts, the rows of `table` that belong to a post with one of the images in `images`."""
     return table.filter(compute.is_in(table["post_id"], value_set=images["post_id"].combine_chunks())).to_pylist()
 
 
 def _of_searches(root: UPath, wanted: pa.Array, seen: set[str]) -> Iterator[Row]:
-    """Yields the rows of images that were found by searches and are not in `seen`, by search and rank."""
+    """Yields rows for those `wanted` images that a search found and that are not in `seen`, by search and rank."""
     table = read_table(root, "search_images")
     images = table.filter(compute.is_in(table["image_id"], value_set=wanted))
     found = [row for row in images.to_pylist() if row["image_id"] not in seen]

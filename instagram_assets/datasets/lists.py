@@ -54,7 +54,8 @@ class Changed(NamedTuple):
     """The result of a change to a list: its new counts, and the previous decisions about the changed images.
 
     `before` are the previous decisions by image_id, null if there was none, and `earlier` their rows. `found` is the
-    number of images in the request; `left` is the number of those that stay dropped because they were dropped by hand.
+    number of images to which the decision was to apply; `left` is the number of those that stay dropped since a user
+    had dropped them by hand.
     """
 
     now: ListCount
@@ -88,7 +89,7 @@ def list_name(text: str) -> str:
 
 
 def fits(partition: str) -> bool:
-    """Whether the list name in a partition `list:NAME` is within the limits of a list name and a folder name."""
+    """Whether NAME in a partition `list:NAME` is short enough for a list name, and the partition for a folder name."""
     return len(partition) <= len(PREFIX) + LONGEST_NAME and _size(partition) <= _LONGEST_FOLDER
 
 
@@ -114,13 +115,13 @@ def read_list(root: UPath, name: str) -> dict[str, Override]:
 
 
 def read_decisions(root: UPath, name: str) -> dict[str, Decision]:
-    """Returns image_id → decision of a list: like `read_list` without time and reason, a million images per second."""
+    """Returns image_id → decision of a list, without time and reason; reads a million images per second."""
     rows = read_table(root, TABLE, [partition_of(list_name(name))], columns=["image_id", "decision"])
     return dict(zip(rows["image_id"].to_pylist(), rows["decision"].to_pylist(), strict=True))
 
 
 def find_list(root: UPath, name: str) -> dict[str, Override]:
-    """Like `read_list`, but raises NotFoundError, with the names of existing lists, if the list does not exist."""
+    """Returns a list's decisions by image_id. Raises NotFoundError, with the names of all lists, if there is none."""
     found = read_list(root, name)
     if not found:
         raise NotFoundError(f"There is no list {list_name(name)!r}. {_told(list_names(root))}")
@@ -147,9 +148,11 @@ def decide(
 def decide_about(
     root: UPath, name: str, decisions: Mapping[str, Decision | Override | None], why: str, at: datetime
 ) -> Changed:
-    """Like `decide`, with one decision per image; an `Override` is stored unchanged, with its time and reason.
+    """Store one decision per image in a list, or revoke the earlier one (null); creates the list if needed.
 
-    `Changed.undo` of an earlier change is the argument that undoes it.
+    `decisions` maps each image_id to its decision: `keep` or `drop` is stored with the reason `why` and the time `at`,
+    an `Override` unchanged, with its own. To undo an earlier change, pass its `Changed.undo`. Raises ListError and
+    SearchRequestError like `decide`.
     """
     name = list_name(name)
     check_images(decisions)
@@ -212,7 +215,7 @@ def delete_list(root: UPath, name: str) -> ListCount:
 
 
 def check_images(image_ids: Iterable[str]) -> None:
-    """Raise ListError for a text that is no image_id: 64 lower-case hexadecimal digits."""
+    """Raise ListError if one of these strings is no image_id: 64 lower-case hexadecimal digits."""
     for image_id in image_ids:
         if not _IMAGE_ID.fullmatch(image_id):
             raise ListError(f"{image_id[:80]!a}: no image_id. It is the SHA-256 of the image: 64 digits 0-9 and a-f.")
@@ -238,7 +241,7 @@ def _count(root: UPath, name: str) -> ListCount:
 
 
 def _size(partition: str) -> int:
-    """Returns the length of a partition's folder name in bytes."""
+    """Returns the length in bytes of the folder name in which a partition is stored."""
     return len(folder_name(partition).encode())
 
 

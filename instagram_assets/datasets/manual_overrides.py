@@ -27,7 +27,7 @@ def read_overrides(root: UPath, search: str) -> dict[str, Override]:
 
 
 def overrides_of(table: pa.Table) -> dict[str, Override]:
-    """Returns rows of the table `overrides`, of one search or list, as decisions by image_id."""
+    """Returns decisions by image_id from `table`: the rows of `overrides` of one search or list."""
     return {
         row["image_id"]: Override(row["decision"], row["why"] or "", row["decided_at"]) for row in table.to_pylist()
     }
@@ -57,7 +57,7 @@ class OverrideChange(NamedTuple):
 
 
 def decide_each(root: UPath, search: str, decisions: Mapping[str, Override | None]) -> OverrideChange:
-    """Write one decision per image in one atomic step; a null decision revokes the earlier one."""
+    """Store one decision per image (image_id → decision), all in one atomic step; null revokes the earlier decision."""
     said: list[dict[str, object]] = [
         {"search": search, "image_id": image_id, **asdict(override)}
         for image_id, override in decisions.items()
@@ -80,7 +80,7 @@ def change_overrides(root: UPath, search: str, change: Callable[[pa.Table], pa.T
 
 
 def without(rows: pa.Table, image_ids: pa.Array) -> pa.Table:
-    """Returns the rows of all other images."""
+    """Returns `rows` without those of the images in `image_ids`."""
     return rows.filter(compute.invert(compute.is_in(rows["image_id"], value_set=image_ids)))
 
 

@@ -99,12 +99,13 @@ CAPTION_COLUMNS: tuple[Column, ...] = (
 def merged_records(
     parts: Parts, mode: Mode, image_folder: str = "", *, captions: bool = False
 ) -> Iterator[dict[str, Any]]:
-    """Yields each post of a mode once, as a dict with keys `RECORD_COLUMNS`; with `captions` also `CAPTION_COLUMNS`.
+    """Yields each post of the kind `mode` once, as a dict with the keys `RECORD_COLUMNS`.
 
-    The parts must have the tables `posts`, `images` and, with `captions`, `captions`; `one_part(posts=…, images=…)`
-    gives them for tables in memory. Memory holds one part. `image_folder` is the path of the media folder relative to
-    the dataset's folder ("images", "../media"). As in Apify's exports, timestamps are ISO 8601 in UTC with
-    milliseconds, and `type` is `Image`, `Sidecar` or `Video`.
+    With `captions` (of images) the dict also has the keys `CAPTION_COLUMNS`. The parts must have the tables `posts`,
+    `images` and, with `captions`, `captions`; `one_part(posts=…, images=…)` gives them for tables in memory. Memory
+    holds one part. `image_folder` is the path of the media folder relative to the dataset's folder ("images",
+    "../media"). As in Apify's exports, timestamps are ISO 8601 in UTC with milliseconds, and `type` is `Image`,
+    `Sidecar` or `Video`.
     """
     overview = look_over(parts, mode, captions=captions)
     for part in parts([name for name in _READ if captions or name != "captions"], _READ):
@@ -136,9 +137,10 @@ def _records_of(
 
 
 def kind_of(record: Mapping[str, Any]) -> PostKind | None:
-    """Returns whether a record is a post or a reel; None if no field of it tells.
+    """Returns whether a record is a post or a reel; None if that follows from none of its fields.
 
-    Records of this platform have the field `kind`; in others it follows from `type`, `productType` or `url`.
+    Records that this platform wrote have the field `kind`; in records of Apify it follows from `type`, `productType` or
+    `url`.
     """
     kind, stated = record.get("kind"), record.get("type")
     for said in (kind, stated):

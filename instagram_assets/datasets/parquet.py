@@ -48,16 +48,16 @@ SCHEMA = pa.schema(
 
 
 def write_parquet(parts: Parts, folder: Path, *, check: Check | None = None) -> int:
-    """Replace `folder` by the Parquet dataset, a row per post with images and impression; returns the number of posts.
+    """Replace `folder` by the Parquet dataset: a row per post, with its images; returns the number of posts.
 
     Raises StorageError, and changes nothing, if the folder has files that are not of such a dataset.
 
     The parts must have the tables `posts`, `images`, `impressions` and `captions`; `one_part(posts=…, …)` gives them
     for tables in memory. A row has the columns of `POSTS`, then `images`, a list of structs with the columns of
-    `IMAGES`, `caption` and `caption_score`, and `impression`. The files are `<account>/part-0.parquet`, with the
-    account encoded by `folder_name`. Memory holds one part and one row group. Equal rows give equal bytes, however they
-    are split into parts. The folder is replaced atomically, and not at all if `check` raises an error for the new
-    files.
+    `IMAGES`, `caption` and `caption_score`, and `impression`, the engagement rate: (likes + comments) / followers. The
+    files are `<account>/part-0.parquet`, with the account encoded by `folder_name`. Memory holds one part and one row
+    group. Equal rows give equal bytes, however they are split into parts. The folder is replaced atomically, and not at
+    all if `check` raises an error for the new files.
     """
     rows = 0
 
@@ -77,12 +77,12 @@ def write_parquet(parts: Parts, folder: Path, *, check: Check | None = None) -> 
 
 
 def is_ours(name: str) -> bool:
-    """Whether `write_parquet` writes a file with this path relative to the dataset's folder."""
+    """Whether `name`, a path relative to the dataset's folder, is one at which `write_parquet` writes a file."""
     return _OURS.fullmatch(name) is not None
 
 
 def dataset_tables(parts: Parts) -> Iterator[pa.Table]:
-    """Yields the dataset's rows, part by part: each post once, with the columns `images` and `impression`.
+    """Yields the dataset's rows, part by part: each post once, with its images and its engagement rate `impression`.
 
     Rows are sorted by account, time and post id.
     """
@@ -101,7 +101,7 @@ def _with_all(part: Mapping[str, pa.Table], overview: Overview) -> pa.Table:
 
 
 def _by_account(tables: Iterable[pa.Table]) -> Iterator[tuple[str, pa.Table]]:
-    """Yields (account, rows) for each account in each table; a table's rows are sorted by account."""
+    """Yields (account, rows) for each account in each table, whose rows must be sorted by account."""
     for table in tables:
         accounts = compute.run_end_encode(table["account"].combine_chunks())
         begin = 0

@@ -1,4 +1,4 @@
-"""Joins shared by all datasets: deduplicated posts with their images, captions and impression."""
+"""Joins shared by all datasets: deduplicated posts with their images, captions and engagement rates."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,7 +21,7 @@ _POSTS = ("account", "owner", "day", "post_id", "kind")
 
 @dataclass(frozen=True)
 class Overview:
-    """State shared between parts while joining: duplicate posts to skip, and captions of images in several parts.
+    """What joining one part needs from the others: duplicate posts to skip, and captions of images in several parts.
 
     `repeats` are the keys (`row_key`) of duplicate rows of `posts`: their post is kept in another row. `captions` maps
     the image_id of images in several parts to (caption, score).
@@ -32,7 +32,7 @@ class Overview:
 
 
 def look_over(parts: Parts, mode: Mode, *, captions: bool) -> Overview:
-    """Read the key columns of all parts, and return the state that is shared between parts."""
+    """Read the key columns of all parts; return duplicate posts and the captions of images in several parts."""
     narrow: list[pa.Table] = []
     hashes: list[Hashes] = []
     names = ["posts", *(["images", "captions"] if captions else [])]
@@ -49,12 +49,12 @@ def look_over(parts: Parts, mode: Mode, *, captions: bool) -> Overview:
 
 
 def of_mode(posts: pa.Table, mode: Mode) -> pa.Table:
-    """Returns the posts of one kind (`post` or `reel`), or all."""
+    """Returns the posts of the kind `mode` (`post` or `reel`); all posts if `mode` is `all`."""
     return posts if mode == "all" else posts.filter(compute.equal(posts["kind"], mode))
 
 
 def foreign(posts: pa.Table) -> Any:
-    """Returns a boolean per row: whether the account is not the post's owner, or the owner is unknown."""
+    """Returns a boolean per row: true if the account is not the post's owner, or the owner is unknown."""
     return compute.fill_null(compute.not_equal(posts["account"], posts["owner"]), True)
 
 
@@ -69,7 +69,7 @@ def _narrow(posts: pa.Table) -> pa.Table:
 
 
 def _repeats(posts: pa.Table) -> pa.Array:
-    """Returns the keys of duplicate rows of posts, without the key of the row that is kept of each post."""
+    """Returns the keys of the duplicate rows to skip: all rows of a post except the one that is kept."""
     counts = compute.value_counts(posts["post_id"])
     often = counts.field("values").filter(compute.greater(counts.field("counts"), 1))
     several = posts.filter(compute.is_in(posts["post_id"], value_set=often))
@@ -85,7 +85,7 @@ def _made(captions: pa.Table) -> pa.Table:
 
 
 def _hashes(image_ids: pa.ChunkedArray) -> Hashes:
-    """Returns a hash of each distinct image_id. A hash collision only keeps a caption in memory needlessly."""
+    """Returns a hash of each distinct image_id. A collision of hashes only costs memory for an unneeded caption."""
     return np.fromiter(map(hash, compute.unique(image_ids.drop_null()).to_pylist()), np.int64)
 
 
@@ -96,7 +96,7 @@ def _twice(hashes: list[Hashes]) -> frozenset[int]:
 
 
 def _captions_of(parts: Parts, shared: frozenset[int]) -> dict[str, Caption]:
-    """Returns the first (caption, score) of each image whose hash is in `shared`: images in several parts."""
+    """Returns the first (caption, score) of each image in several parts; `shared` are the hashes of their image_ids."""
     found: dict[str, Caption] = {}
     for part in parts(["captions"], {"captions": [*_CAPTION.names, "status"]}):
         rows = zip(*(_made(part["captions"])[name].to_pylist() for name in _CAPTION.names), strict=True)
@@ -107,14 +107,14 @@ def _captions_of(parts: Parts, shared: frozenset[int]) -> dict[str, Caption]:
 
 
 def _as_table(captions: dict[str, Caption], image_ids: Any) -> pa.Table:
-    """Returns the known captions of these images as a table with columns of `schemas.CAPTIONS`."""
+    """Returns those of `captions` that belong to these images, as a table with columns of `schemas.CAPTIONS`."""
     known = [image_id for image_id in compute.unique(image_ids).to_pylist() if image_id in captions] if captions else []
     rows = [dict(zip(_CAPTION.names, (image_id, *captions[image_id]), strict=True)) for image_id in known]
     return pa.Table.from_pylist(rows, schema=_CAPTION)
 
 
 def posts_once(posts: pa.Table, mode: Mode, overview: Overview | None = None) -> pa.Table:
-    """Returns the posts of a mode without duplicates, sorted by account, time and post id.
+    """Returns the posts of the kind `mode` (or `all`) without duplicates, sorted by account, time and post id.
 
     Of a collaboration that was collected under several accounts, the row whose account is the owner is kept, else the
     row of the first account by name. If the row to keep is in another part, according to `overview`, the post is left

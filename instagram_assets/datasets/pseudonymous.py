@@ -1,4 +1,4 @@
-"""Pseudonymous exports: the lake's tables with names replaced, and files that are published only after a leak check."""
+"""Pseudonymous exports: the lake's tables with account names replaced, and a leak check of files before publication."""
 
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
@@ -25,11 +25,12 @@ Check = Callable[[Iterable[NamedFile]], object]
 
 @contextmanager
 def named_when_checked(check: Check | None) -> Generator[Callable[[Path], Path]]:
-    """Context manager that yields a function from a file's final path to the temporary path at which to write it.
+    """Context manager for writing files that are published only after a leak check (`check`).
 
-    At the end all files are checked, then all are renamed to their final paths. If the check raises an error, no file
-    is renamed, and existing files are unchanged. If `check` is null, files are written to their final paths directly.
-    Temporary files of a killed process are removed like all others (`storage.atomic`).
+    It yields a function from a file's final path to the temporary path at which to write it. At the end all files are
+    checked, then all are renamed to their final paths. If the check raises an error, no file is renamed, and existing
+    files are unchanged. If `check` is null, files are written to their final paths directly. Temporary files of a
+    killed process are removed like all others (`storage.atomic`).
     """
     waiting: dict[Path, Path] = {}
 
@@ -65,7 +66,10 @@ PSEUDONYMS = "pseudonyms by key"
 def pseudonymous_months(
     root: UPath, pseudonyms: Pseudonymizer, *, accounts: Sequence[str] | None = None, days: Days | None = None
 ) -> Parts:
-    """Like `storage.lake.months` with accounts as pseudonyms: names are replaced, and parts sorted by pseudonym."""
+    """Returns the lake's tables in parts of one account and month, with account names replaced by pseudonyms.
+
+    The parts are sorted by pseudonym. `accounts` (real names) and `days` restrict the rows; null for all.
+    """
 
     def give(
         names: Sequence[str], columns: Mapping[str, Sequence[str]] | None = None, /
@@ -79,13 +83,16 @@ def pseudonymous_months(
 
 
 def known_to(settings: Settings, root: UPath) -> tuple[LakeNames, Pseudonymizer]:
-    """Returns the names and ids in the lake, and their pseudonymizer. Raises StorageError for a damaged key file."""
+    """Returns the account names and ids in the lake, and the pseudonymizer that replaces them.
+
+    Raises StorageError for a damaged key file.
+    """
     known = read_lake_names(root)
     return known, load_pseudonymizer(settings.folder("privacy"), known)
 
 
 def declared_pseudonyms(settings: Settings, root: UPath) -> Pseudonymizer | None:
-    """Returns the pseudonymizer if the setting `pseudonymous_exports` is on; else null."""
+    """Returns the pseudonymizer that exports must use if the setting `pseudonymous_exports` is on; else null."""
     return known_to(settings, root)[1] if settings.privacy.pseudonymous_exports else None
 
 
@@ -110,7 +117,7 @@ _NOT_WRITTEN = (
 
 
 def check_pseudonymous(files: Iterable[NamedFile], known: LakeNames, remedy: str = _LIE_THERE) -> None:
-    """Raise IdentifierError, with file and position, if the files contain a name or an id of the lake.
+    """Raise IdentifierError, with file and position, if the files contain an account name or id from the lake.
 
     `known` are these names and ids; `remedy` is the hint at the end of the error message.
     """
@@ -121,5 +128,8 @@ def check_pseudonymous(files: Iterable[NamedFile], known: LakeNames, remedy: str
 
 
 def check_before(known: LakeNames) -> Check:
-    """Returns `check_pseudonymous` for files before they are published: if it raises an error, no file is published."""
+    """Returns a check for files that are about to be published: `check_pseudonymous` with `known`.
+
+    If the check raises an error, no file is published.
+    """
     return partial(check_pseudonymous, known=known, remedy=_NOT_WRITTEN)

@@ -24,7 +24,7 @@ _RECORD = (*(column.name for column in (*RECORD_COLUMNS, *CAPTION_COLUMNS)), IMP
 
 
 class PostSelection(NamedTuple):
-    """A selection of posts and of their columns; null selects all. `days` are the first and the last day.
+    """A selection of posts, and of columns to export; a null field selects all. `days` is the first and last day.
 
     `images` are SHA-256 hashes: only posts with one of these images are exported, with only these images.
     """
@@ -43,7 +43,7 @@ class WrittenFile(NamedTuple):
 
 
 def format_columns(form: SelectionFormat) -> list[str]:
-    """Returns all column names of a format: CSV and JSON have the merged record's, Parquet the lake's."""
+    """Returns all column names of an export format: the merged record's for CSV and JSON, the lake's for Parquet."""
     return list(SCHEMA.names if form == "parquet" else _RECORD)
 
 
@@ -63,9 +63,10 @@ def write_selection(
     """Write the selected posts of a lake into `folder`, each once: posts.json, posts.parquet, or post.csv and reel.csv.
 
     `media` is the path of the media folder relative to `folder`; JSON and CSV refer to images by it. Memory holds one
-    account and month. With `pseudonyms` the files contain no names; if `check` raises an error, no file is published.
-    `met` is an output: the hashes of the selected images that were found in a post are added. Raises QueryError for an
-    unknown column, and NothingDoneError, before any file is replaced, if no post is selected.
+    account and month. With `pseudonyms` the files contain no account names; if `check` raises an error, no file is
+    published. `met` is an output: the SHA-256 hashes of those selected images that were found in a post are added to
+    this set. Raises QueryError for an unknown column, and NothingDoneError, before any file is replaced, if no post is
+    selected.
     """
     known = format_columns(form)
     names = list(chosen.columns or known)

@@ -1,4 +1,4 @@
-"""Tables split into parts (as one account and month) that are read one by one, so a lake need not fit into memory."""
+"""Tables split into parts (such as one account and month), read one by one, so a lake need not fit into memory."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
@@ -14,7 +14,7 @@ MOST_BYTES_KEPT = 256 << 20
 
 
 class Parts(Protocol):
-    """A function that yields table name → rows, part by part; `columns` restricts the columns of a table.
+    """A function that yields tables part by part, each part as table name → rows; `columns` restricts the columns.
 
     A post's images, captions and impression are in the same part as the post. Parts are sorted by account and time and
     do not overlap. `partial(months, root)` gives the parts of a lake. The function is called several times, since
@@ -32,7 +32,7 @@ def one_part(**tables: pa.Table) -> Parts:
 
 
 def in_memory_parts(parts: Sequence[Mapping[str, pa.Table]]) -> Parts:
-    """Returns in-memory tables as parts, in the given order."""
+    """Returns a function that yields these in-memory parts (table name → rows), in the order of `parts`."""
 
     def give(
         names: Sequence[str], columns: Mapping[str, Sequence[str]] | None = None, /
@@ -46,9 +46,9 @@ def in_memory_parts(parts: Sequence[Mapping[str, pa.Table]]) -> Parts:
 
 
 def read_once(parts: Parts, names: Sequence[str], most_bytes: int = MOST_BYTES_KEPT) -> Parts:
-    """Returns these tables as fewer, larger parts in memory if they fit into `most_bytes`; else `parts` unchanged.
+    """Returns the tables `names` as fewer, larger in-memory parts if they fit into `most_bytes`; else `parts` itself.
 
-    Datasets read the parts several times.
+    This saves time, since a dataset is built by reading its parts several times.
     """
     held: list[Mapping[str, pa.Table]] = []
     room = most_bytes

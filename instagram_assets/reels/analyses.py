@@ -30,9 +30,9 @@ def reel_analyses(
     labels: pa.Table | None = None,
     on_progress: OnProgress | None = None,
 ) -> pa.Table:
-    """Returns the rows of `reel_analyses` for rows of `reel_videos`, whose files are below `media`.
+    """Returns the rows of `reel_analyses` for `videos`: rows of `reel_videos` whose files are below `media`.
 
-    Loudness and cuts are measured for each stored video, and cached below `features`. With `labels`, rows of
+    Loudness and cuts are measured for each stored video, and cached in the folder `features`. With `labels`, rows of
     `viral_labels`, the analyser gets the viral label of each reel where it is known. A failure of one video is stored
     in its row; errors of the analyser that concern all videos are raised.
     """
@@ -62,9 +62,9 @@ def reel_analyses(
 def with_earlier_analyses(table: pa.Table, earlier: pa.Table) -> pa.Table:
     """Returns `table` with failed analyses replaced by the complete ones of the same videos in `earlier`.
 
-    Both are tables of `reel_analyses`. So no analysis is lost when a new model, prompt or label visibility is used
-    while the service is busy or the budget is spent. The measured columns are those of `table`, and `reason` also has
-    the failure.
+    Both are tables of `reel_analyses`. So no analysis is lost if a new model or prompt is configured, or labels are
+    newly shown or hidden, while the service is busy or the budget is spent. The measured columns (loudness, cuts) are
+    those of `table`, and `reason` also has the failure.
     """
     complete = {_video_of_post(row): row for row in earlier.to_pylist() if row["status"] == OK and row["video_id"]}
     rows = [
@@ -80,10 +80,10 @@ def is_from_before(reason: str | None) -> bool:
 
 
 def analysis_counts(table: pa.Table, unanswered_usd: float = 0.0) -> dict[str, float]:
-    """Returns totals of a `reel_analyses` table by name: rows by status, seconds, tokens, dollars.
+    """Returns name → total for a `reel_analyses` table: numbers of rows by status, seconds, tokens, dollars.
 
     A video that several posts show is counted once. Seconds, tokens and dollars per video help to choose a batch size.
-    `unanswered_usd` is the maximum cost of calls without a response, in US dollars, and listed separately.
+    `unanswered_usd`, the maximum cost in US dollars of calls without a response, becomes a separate entry.
     """
     rows = table.select(["video_id", "status", "analyser", "seconds", *_SUMS]).to_pylist()
     videos = rows_by_video(rows)
@@ -101,7 +101,7 @@ def analysis_counts(table: pa.Table, unanswered_usd: float = 0.0) -> dict[str, f
 
 
 def rows_by_video(rows: Iterable[Row]) -> list[Row]:
-    """Returns one row per video, since the rows of posts that show the same video repeat its tokens and cost."""
+    """Returns one of the rows of each video: several posts can show it, and each of their rows repeats its cost."""
     return list({row["video_id"]: row for row in rows if row["video_id"]}.values())
 
 
@@ -117,7 +117,7 @@ def _video_of_post(row: Row) -> tuple[str, str, str | None]:
 
 
 def _with_measures(row: Row, measures: Row) -> Row:
-    """Returns a row with the measured columns; `reason` of a complete row also says why a measure is missing."""
+    """Returns `row` with its video's loudness and cuts; in a complete row `reason` also says why one is missing."""
     both = {**row, **measures, "reason": row.get("reason")}
     if row["status"] == OK and measures["reason"]:
         both["reason"] = "; ".join(filter(None, (row.get("reason"), measures["reason"])))

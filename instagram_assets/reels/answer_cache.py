@@ -1,6 +1,7 @@
 """Cache of paid model responses: first in the call ledger, then permanently in the feature store.
 
-The ledger is a local file of one data folder; the feature store is in the lake, which several data folders can share.
+The ledger (of paid calls) is a local file of one data folder. The feature store is in the lake, which several data
+folders can share.
 """
 
 from collections.abc import Iterable
@@ -22,7 +23,7 @@ ANSWERS = pa.schema(
 
 
 class CachedAnswer(NamedTuple):
-    """One cached model response."""
+    """One cached model response: its JSON, the seconds since the upload began, and any imperfection (`reason`)."""
 
     answer: str
     seconds: float
@@ -34,13 +35,13 @@ CachedAnswers: TypeAlias = dict[tuple[str, str], CachedAnswer]
 
 
 class AnswerCache:
-    """The cached responses of one model, in the feature store below `root` and in the ledger."""
+    """The cached responses of one model: in the call ledger at first, then in the feature store below `root`."""
 
     def __init__(self, root: UPath | Path, ledger: Ledger, model: str) -> None:
         self._root, self._ledger, self._model = root, ledger, model
 
     def known(self, video_ids: Iterable[str], questions: Iterable[Question]) -> CachedAnswers:
-        """Returns the responses to these prompts that the feature store has for these videos."""
+        """Returns the responses to the prompts `questions` that the feature store has for these videos."""
         ids = list(video_ids)
         return {
             (row["video_id"], question.version): CachedAnswer(row["answer"], row["seconds"], row["reason"])
@@ -49,7 +50,7 @@ class AnswerCache:
         }
 
     def came_since(self, video_id: str, question: Question) -> str | None:
-        """Returns a response that another process cached since `known` was called, in ledger or store; null if none."""
+        """Returns the response to a prompt if a process has cached it since `known` was called; else null."""
         if not self._ledger.was_answered(video_id, self._model, question.version):
             return None
         if standing := self._ledger.answers(self._model, [question.version], [video_id]):
@@ -58,7 +59,7 @@ class AnswerCache:
         return known[video_id, question.version].answer if known else None
 
     def keep(self, questions: Iterable[Question]) -> None:
-        """Copies the responses to these prompts from the ledger to the store, then deletes them from the ledger."""
+        """Moves the responses to the prompts `questions` from the call ledger to the feature store."""
         for question in questions:
             if not (standing := self._ledger.answers(self._model, [question.version])):
                 continue

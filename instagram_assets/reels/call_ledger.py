@@ -61,7 +61,7 @@ class Prices(NamedTuple):
     answer: float
 
     def cost(self, prompt_tokens: int, answer_tokens: int) -> float:
-        """Returns the cost of these numbers of tokens in US dollars."""
+        """Returns the cost in US dollars of a call with these numbers of prompt and response tokens."""
         return (prompt_tokens * self.prompt + answer_tokens * self.answer) / 1e6
 
 
@@ -89,9 +89,9 @@ class LedgerAnswer(NamedTuple):
 class Spent:
     """The total tokens and cost of a video's calls, and their failures: numbers by kind, and the last failure.
 
-    `failures` and `lasting` count failed calls for the analysis (all, and permanent ones), `unsupposed` permanent
-    failures for hypotheses. `unanswered` is the number of calls without a response; their maximum cost `unanswered_usd`
-    is included in the cost, their tokens, which are unknown, are not included.
+    `failures` is the number of failed calls for the analysis, `lasting` the number of those whose failure is permanent;
+    `unsupposed` is the number of permanent failures for hypotheses. `unanswered` is the number of calls without a
+    response. Their maximum cost `unanswered_usd` is included in `cost_usd`; their tokens are unknown and not included.
     """
 
     prompt_tokens: int = 0
@@ -109,7 +109,7 @@ class Spent:
 class Ledger:
     """The ledger of all calls with the daily budget, in one SQLite file. Safe for several threads and processes.
 
-    Raises StorageError when the disk refuses or the file is damaged, since the spending is unknown then.
+    Raises StorageError on a disk error or if the file is damaged, since it is then unknown how much was spent.
     """
 
     def __init__(self, file: Path, prices: Prices, max_usd_per_day: float, zone: ZoneInfo) -> None:
@@ -121,7 +121,8 @@ class Ledger:
     def hold(self, video_id: str, prompt_tokens: int, answer_tokens: int) -> bool:
         """Reserves budget for a video's first call during its upload, at the maximum cost; returns whether it fits.
 
-        `reserve` consumes the reservation, `release` cancels it. Other processes do not see it. Waits like `reserve`.
+        Waits for running calls and other reservations of this process if they leave too little. `reserve` consumes the
+        reservation, `release` cancels it. Other processes do not see it.
         """
         cost = self._prices.cost(prompt_tokens, answer_tokens)
 
@@ -143,9 +144,10 @@ class Ledger:
     def reserve(self, about: CallSubject, prompt_tokens: int, answer_tokens: int) -> int | None:
         """Records a call with its maximum cost before it is made; returns its row number.
 
-        Returns None if the cost could exceed the daily budget, less the reservations for other videos. Before that it
-        waits for running calls of this process, since they can turn out cheaper than their maximum; without a
-        reservation for its video it also waits for the reservations of other videos.
+        `about` says for which video and prompt the call is. Returns None if the cost could exceed the daily budget,
+        less the reservations for other videos. Before that it waits for running calls of this process, since they can
+        turn out cheaper than their maximum; without a reservation for its video it also waits for the reservations of
+        other videos.
         """
         cost = self._prices.cost(prompt_tokens, answer_tokens)
         moment = datetime.now(UTC)
@@ -182,7 +184,10 @@ class Ledger:
         reason: str | None = None,
         answer: str | None = None,
     ) -> None:
-        """Records the result of a call: its status, actual tokens and cost, and response; durable when this returns."""
+        """Records the result of the call in row `number`: status, actual tokens and cost, response.
+
+        It is durable on return.
+        """
         cost = self._prices.cost(prompt_tokens, answer_tokens)
         row = (status, prompt_tokens, answer_tokens, cost, seconds, reason, answer, number)
         self._end(
@@ -192,11 +197,11 @@ class Ledger:
         )
 
     def leave_unanswered(self, number: int, reason: str, seconds: float) -> None:
-        """Records a call without a response, which was possibly charged: its maximum cost is kept."""
+        """Records that the call in row `number` got no response; as it may be charged, its maximum cost is kept."""
         self._end("UPDATE calls SET reason=?, seconds=? WHERE id=?", (reason, seconds, number))
 
     def note(self, about: CallSubject, status: str, reason: str) -> None:
-        """Records a failure without cost, such as a video that cannot be read."""
+        """Records a failure that cost nothing, such as a video that cannot be read, as a row of its own."""
         moment = datetime.now(UTC)
         row = (*about, self._day(), moment.isoformat(timespec="milliseconds"), status, reason)
         self._write(
@@ -206,7 +211,7 @@ class Ledger:
         )
 
     def answers(self, model: str, prompts: Collection[str], videos: Iterable[str] | None = None) -> list[LedgerAnswer]:
-        """Returns the responses to these prompts in the ledger, of all videos or of `videos`, oldest first."""
+        """Returns the ledger's responses to these prompt versions for `videos` (null: for all), oldest first."""
         some = set(videos) if videos is not None else None
 
         def read(connection: sqlite3.Connection) -> list[LedgerAnswer]:
@@ -221,7 +226,7 @@ class Ledger:
         return self._file.do(read)
 
     def was_answered(self, video_id: str, model: str, prompt: str) -> bool:
-        """Whether there ever was a usable response to this prompt, wherever it is stored now."""
+        """Whether there ever was a usable response to this prompt version about a video, wherever it is stored now."""
         return self._file.do(
             lambda connection: (
                 connection.execute(
@@ -233,11 +238,11 @@ class Ledger:
         )
 
     def forget_answers(self, numbers: Sequence[int]) -> None:
-        """Deletes the responses in these rows, once they are cached elsewhere; their costs are kept."""
+        """Deletes the responses in the rows with these numbers, as they are cached elsewhere; their costs are kept."""
         self._write("UPDATE calls SET answer=NULL WHERE id=?", [(number,) for number in numbers])
 
     def spent(self, video_ids: Iterable[str], model: str, prompts: Collection[str]) -> dict[str, Spent]:
-        """Returns the tokens, cost and failures of each video's calls with these prompts, including its upload."""
+        """Returns video_id → tokens, cost and failures of its calls with these prompt versions, including uploads."""
         wanted = list(dict.fromkeys(video_ids))
         found = {video_id: Spent() for video_id in wanted}
 
@@ -279,7 +284,7 @@ class Ledger:
     def _when_settled(
         self, work: Callable[[str, sqlite3.Connection], T | None], may_change: Callable[[], bool]
     ) -> T | None:
-        """Returns the first non-null result of `work`, run in a transaction, and again after each call that ends."""
+        """Returns the first non-null result of `work`, which runs in a transaction, and again whenever a call ends."""
         while True:
             result = self._file.alone(partial(work, self._day()))
             if result is not None:
@@ -289,7 +294,7 @@ class Ledger:
             self._settled.wait()
 
     def _end(self, statement: str, row: Sequence[object]) -> None:
-        """Records the end of a call, and notifies the threads that wait for budget."""
+        """Executes the SQL `statement` that records a call's end, and notifies the threads that wait for budget."""
         try:
             self._write(statement, [row])
         finally:

@@ -56,7 +56,7 @@ _VIDEO_ID = re.compile("[0-9a-f]{64}")
 
 
 class NotAnsweredError(Exception):
-    """Raised if a prompt has no usable response; `problem` has the status and reason for the video's row."""
+    """Raised if a prompt got no usable response; `problem` is the status and the reason for the video's row."""
 
     def __init__(self, status: str, reason: str) -> None:
         super().__init__(reason)
@@ -65,7 +65,7 @@ class NotAnsweredError(Exception):
 
 @dataclass
 class _Visit:
-    """One video to analyse: its variants with different labels, its cached responses, and whether it was uploaded."""
+    """One video to analyse, with its viral labels (posts can differ), cached responses, and whether it was uploaded."""
 
     videos: list[Video]
     known: CachedAnswers
@@ -136,7 +136,7 @@ class GeminiAnalyser:
         return with_backup(videos, rows, spent, most, self._backup)
 
     def _is_wanted(self, video: Video, known: CachedAnswers, spent: Spent) -> bool:
-        """Whether a video lacks a response to one of its prompts, and that prompt has not failed too often."""
+        """Whether to send a prompt about a video: its response is not cached, and it has not failed too often."""
         if (video.video_id, WATCH.version) not in known:
             return spent.lasting < self._options.failures_for_backup
         supposed = (video.video_id, suppose(video.viral).version) in known
@@ -173,7 +173,7 @@ class GeminiAnalyser:
         return problems
 
     def _watch(self, api: GeminiApi, visit: _Visit) -> dict[Video, AnalysisProblem]:
-        """Sends the missing prompts for one video while holding its lock; returns the problems by (video, label)."""
+        """Sends the prompts about one video that lack a response while holding its lock; returns problems by video."""
         folder = self._under_way / visit.video.video_id
         visit.was_sent = folder.exists()
         with folder_lock(folder, _ELSEWHERE):
@@ -200,12 +200,12 @@ class GeminiAnalyser:
         return problems
 
     def _answer(self, visit: _Visit, question: Question) -> str | None:
-        """Returns the cached response to a prompt, also one cached by another process meanwhile; null if none."""
+        """Returns the cached response to a prompt, even if another process has just cached it; null if none is."""
         known = visit.known.get((visit.video.video_id, question.version))
         return known.answer if known else self._kept.came_since(visit.video.video_id, question)
 
     def _analysis(self, api: GeminiApi, visit: _Visit) -> str:
-        """Uploads the video and returns the response to the first prompt, as JSON."""
+        """Uploads the video and returns the response to the first prompt (what is seen and heard), as JSON."""
         from google.genai import types
 
         video, started = visit.video, time.monotonic()
@@ -289,7 +289,7 @@ class GeminiAnalyser:
             self._ledger.leave_unanswered(number, problem.reason if problem else type(error).__name__, seconds)
 
     def _leave(self, api: GeminiApi, folder: Path, sent: bool) -> None:
-        """Deletes a video from Gemini; if that fails, its marker folder is kept for the next run."""
+        """Deletes a video (if it was `sent`) from Gemini, then its marker folder, which is kept if that fails."""
         try:
             if sent:
                 api.delete(folder.name)
@@ -298,7 +298,7 @@ class GeminiAnalyser:
             logger.warning("%s: the video is still at Gemini, which keeps it for two days (%s)", folder.name, error)
 
     def _clear(self, api: GeminiApi, video_id: str) -> None:
-        """Deletes from Gemini a video that a killed run uploaded and that needs no analysis any more."""
+        """Deletes from Gemini a video that a killed run uploaded and that this run need not analyse."""
         folder = self._under_way / video_id
         with suppress(FileNotFoundError), feature_files.try_folder_lock(UPath(folder)) as alone:
             # Else another process is analysing it, and deletes it itself.

@@ -52,7 +52,7 @@ class UnreadableVideoError(Exception):
 
 
 class StoppedError(Exception):
-    """Raised if the run was asked to stop."""
+    """Raised instead of sending a request once the run has been told to stop."""
 
 
 class GeminiRetries(NamedTuple):
@@ -64,9 +64,10 @@ class GeminiRetries(NamedTuple):
 
 
 class ApiProblem(NamedTuple):
-    """A classified error of a request: transient (`passing`), surely free of charge, refused by Gemini, or neither.
+    """A classified error of a request.
 
-    `retry_after` is the time to wait in seconds, if Gemini gave one.
+    `passing`: the error is transient. `uncharged`: the request surely cost nothing. `refused`: Gemini rejects the key
+    or the model. `retry_after` is the time to wait in seconds, if Gemini gave one.
     """
 
     reason: str
@@ -121,12 +122,12 @@ class GeminiApi:
             raise AnalyserRefusedError(f"Gemini's model {self._options.model} answers no questions. {_OTHER_MODEL}.")
 
     def ready(self, video: Video, on_sent: Callable[[], object]) -> "types.File":
-        """Returns the uploaded video once Gemini has processed it; uploads it unless Gemini has it.
+        """Uploads a video unless Gemini has it already; returns it once Gemini has processed it.
 
         `on_sent` is called before the upload.
 
-        Its name at Gemini is derived from its bytes and the API key, so that the upload of a killed run is found again.
-        Raises UnreadableVideoError, GaveUpError, StoppedError, AnalyserRefusedError.
+        The video's name at Gemini is derived from its bytes and the API key, so that the upload of a killed run is
+        found again. Raises UnreadableVideoError, GaveUpError, StoppedError, AnalyserRefusedError.
         """
         name = self._name(video.video_id)
 
@@ -154,7 +155,7 @@ class GeminiApi:
         self.retried(lambda: self._unless_missing(lambda: self._client.files.delete(name=name)))
 
     def go_on(self) -> None:
-        """Raises StoppedError if the run was asked to stop: running requests are finished, no new ones are sent."""
+        """Raises StoppedError if the run was told to stop: running requests are finished, no new ones are sent."""
         self._wait(0)
 
     def generate(self, contents: "Sequence[types.Content]", form: type[BaseModel]) -> "types.GenerateContentResponse":
@@ -248,7 +249,7 @@ class GeminiApi:
             raise
 
     def _name(self, video_id: str) -> str:
-        """Returns the file name of a video at Gemini, derived from the key, as all Gemini users share one namespace."""
+        """Returns a video's file name at Gemini; the API key goes into it, as all Gemini users share one namespace."""
         return f"files/{hmac.new(self._key.encode(), video_id.encode(), hashlib.sha256).hexdigest()[:40]}"
 
     def _wait(self, seconds: float) -> None:
@@ -256,7 +257,7 @@ class GeminiApi:
             raise StoppedError("the work was told to end")
 
     def _clean(self, text: str) -> str:
-        """Returns an error message for a table: in one line, truncated, and without the key."""
+        """Returns an error message as it is stored in a table: in one line, truncated, and without the API key."""
         return re.sub(r"\s+", " ", text.replace(self._key, "…")).strip()[:_REASON_LENGTH]
 
 

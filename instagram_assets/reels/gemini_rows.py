@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 
 class AnalysisProblem(NamedTuple):
-    """Why a response is missing: the status for the video's row, and the reason as a message."""
+    """Why a response is missing: `status` as in `reel_analyses`, and `reason`, a message."""
 
     status: str
     reason: str
@@ -63,9 +63,10 @@ def row_of(
 def with_backup(
     videos: Sequence[Video], rows: list[Row], spent: Mapping[str, Spent], failures: int, backup: Analyser | None
 ) -> list[Row]:
-    """Returns the rows, with those for which Gemini failed `failures` times replaced by results of `backup`.
+    """Returns the rows; where Gemini failed `failures` times, the result of the analyser `backup` replaces its row.
 
-    Costs and label visibility are kept. If `backup` fails too, Gemini's row is kept, with both reasons.
+    A replaced row keeps Gemini's costs, and whether the label was hidden. If `backup` fails too, Gemini's row is kept,
+    with both reasons.
     """
     places = [
         place
@@ -103,7 +104,7 @@ def _unanswered(spent: Spent) -> str:
 
 
 def _last(spent: Spent) -> AnalysisProblem:
-    """Returns the last failure of a video in the ledger."""
+    """Returns the last failure of a video's calls that the ledger has, as status and reason."""
     known = spent.last_status or FAILED
     return AnalysisProblem(
         FAILED if known in (UNANSWERED, UNREADABLE_CALL) else known, spent.last_reason or "not asked"

@@ -31,7 +31,7 @@ _BATCH = 200
 class Feature(NamedTuple):
     """A numeric feature of a reel, with the sentences for higher, lower or equal means of viral reels.
 
-    `unit` is the unit in reports; `%` for shares.
+    `more`, `less` and `same` are these sentences. `unit` is the unit in reports: `%` for fractions.
     """
 
     more: str
@@ -107,7 +107,7 @@ def contrasts(week: date, reels: Sequence[LabelledReel]) -> list[Row]:
 
 
 class _Compared(NamedTuple):
-    """One feature of a week's reels: the values and labels of the reels for which it is known."""
+    """One feature in a week: the values and viral labels of the reels for which the feature is known."""
 
     name: str
     post_ids: list[str]
@@ -147,7 +147,7 @@ class _Compared(NamedTuple):
         }
 
     def _sides(self, middle: float, difference: float) -> tuple[list[str], list[str]]:
-        """Returns the post ids that support the sentence, and those that contradict it.
+        """Returns the ids of the posts that support the feature's sentence, and of those that contradict it.
 
         A reel supports it if it is on its group's side of `middle`, the midpoint between the two groups' means.
         """
@@ -183,7 +183,7 @@ def welch_interval(one: Floats, two: Floats, confidence: float = CONFIDENCE) -> 
 
 
 def _chances(compared: Sequence[_Compared], seed: int) -> list[float]:
-    """Returns the p-value of each feature, in their order; features known for the same reels share permutations."""
+    """Returns one p-value per feature, in their order; features known for the same reels share permutations."""
     from scipy.stats import permutation_test
 
     test: Callable[..., Any] = permutation_test

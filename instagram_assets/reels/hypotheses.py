@@ -1,4 +1,4 @@
-"""Hypotheses why the viral reels of a week did better: group contrasts of features, and suggestions of a model."""
+"""Hypotheses why some reels of a week went viral: contrasts of viral and other reels, and suggestions of a model."""
 
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
@@ -72,7 +72,7 @@ def _of_week(week: date, reels: Iterable[tuple[LabelledReel, list[str]]]) -> lis
 def _better(
     known: tuple[LabelledReel, list[str]] | None, found: tuple[LabelledReel, list[str]]
 ) -> tuple[LabelledReel, list[str]]:
-    """Returns the more complete of two records of a reel that two accounts published; the first if equal."""
+    """Returns the more complete of two records (reel, hypotheses) of a reel of two accounts; the first if equal."""
     if known is None:
         return found
     return max(known, found, key=lambda each: (bool(each[1]), len(each[0].numbers)))

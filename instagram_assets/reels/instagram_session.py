@@ -36,7 +36,7 @@ def read_session(file: str, user: str = "") -> InstagramSession:
     """Returns the session in a file that Instaloader wrote; without `user` the name comes from `session-NAME`.
 
     Raises FileError for a file that is missing, that other users can write to, or that contains anything but cookies;
-    SettingsError without a name.
+    SettingsError if neither `user` nor the file name gives the account's name.
     """
     path = Path(file).expanduser()
     _check_there(path)
@@ -51,7 +51,7 @@ def read_session(file: str, user: str = "") -> InstagramSession:
 
 
 def _check_there(path: Path) -> None:
-    """Raises FileError if the file is missing; other problems are reported when it is read."""
+    """Raises FileError if the session file is missing; other problems are reported when it is read."""
     try:
         path.lstat()
     except FileNotFoundError as error:
@@ -62,7 +62,7 @@ def _check_there(path: Path) -> None:
 
 
 def _bytes_of(path: Path) -> bytes:
-    """Returns the content of a file that only its owner can write to; checks the descriptor that is then read."""
+    """Returns a file's content; raises FileError if other users can write to it. Checks the descriptor it reads."""
     try:
         folder = path.parent.resolve().stat()
         # Does not block on a pipe, and does not follow a link, which could be switched.

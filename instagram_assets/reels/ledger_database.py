@@ -42,9 +42,9 @@ _INDEXES = (
 
 
 class LedgerFile:
-    """The SQLite file with the calls. Raises StorageError when the disk refuses or the file is damaged.
+    """The SQLite file of the call ledger. Raises StorageError on a disk error or if the file is damaged.
 
-    A damaged file is not recreated automatically, since the spending would be unknown.
+    A damaged file is not recreated automatically, since it would be unknown how much was spent.
     """
 
     def __init__(self, file: Path) -> None:
@@ -103,7 +103,7 @@ def _alone(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], 
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
-    """Switches the database to WAL, with retries, as SQLite fails at once while another process switches."""
+    """Switches the database to WAL mode, with retries: SQLite fails at once while another process does the same."""
     end = time.monotonic() + LOCK_TIMEOUT
     while True:
         try:

@@ -53,7 +53,7 @@ LOCAL_ANSWERS_SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class _Models:
-    """The available models for frames; `lacking` has the reason for each part of the analysis that is left out."""
+    """The available models for video frames; `lacking` has the reason for each part of the analysis left out."""
 
     label: str | None
     fingerprint: str
@@ -75,7 +75,7 @@ class LocalAnalyser:
         self._words = list(dict.fromkeys(words)) or built_in_words()
 
     def analyse(self, videos: Sequence[Video], on_progress: OnProgress | None = None) -> list[Row]:
-        """See `Analyser.analyse`. Results are cached, and computed again only with other models."""
+        """Returns one row per video, in their order. Results are cached per set of models and tags."""
         models = _models(self._settings, self._words)
         store = FeatureStore(
             pipeline.features_folder(self._settings), "reel_local", models.fingerprint, LOCAL_ANSWERS_SCHEMA
@@ -121,7 +121,7 @@ class LocalAnalyser:
         return {"timeline": timeline, "action": "; then ".join(events), "hook": f"Begins with {events[0]}"}
 
     def _tagged(self, images: Sequence[tuple[str, Path]], words: NDArray[np.float32]) -> list[dict[str, object]]:
-        """Returns the best-fitting tags, each with its mean cosine similarity over the frames."""
+        """Returns the best-fitting tags; their score is the mean cosine similarity of the tag and the frames."""
         from instagram_assets.arrow import compute as arrow
         from instagram_assets.vision.embed import as_vectors
 
@@ -151,7 +151,7 @@ def built_in_words() -> list[str]:
 
 
 def distinct_frames(shown: Sequence[tuple[float, Frame]]) -> list[tuple[float, Frame]]:
-    """Returns the frames without near-duplicates of the previously kept frame."""
+    """Returns (time, frame) pairs without frames that are nearly the same as the previous one that is kept."""
     kept: list[tuple[float, Frame]] = []
     for moment, picture in shown:
         if not kept or np.abs(picture.astype(np.int16) - kept[-1][1]).mean() >= _ALIKE:

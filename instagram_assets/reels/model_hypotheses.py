@@ -1,4 +1,4 @@
-"""Hypotheses suggested by the model that analysed the reels: grouped, with the reels that support each of them."""
+"""Hypotheses that the model suggested when it analysed the reels: grouped, each with the reels that support it."""
 
 import re
 import unicodedata
@@ -43,7 +43,7 @@ def group_hypotheses(week: date, said: Iterable[ModelHypothesis]) -> list[Row]:
 
 
 def telling_words(text: str) -> frozenset[str]:
-    """Returns the words of a sentence without stop words, lower-cased and in the singular."""
+    """Returns the set of words of a sentence, lower-cased and in the singular, without stop words."""
     words = re.findall(r"\w+", unicodedata.normalize("NFKC", text).casefold().replace("n't", " not").replace("’", ""))
     telling = [word for word in words if word not in _EMPTY] or words
     return frozenset(_singular(word) for word in telling)

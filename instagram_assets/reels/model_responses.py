@@ -38,7 +38,8 @@ _LONGEST_TEXT = 2000
 class ModelResponse(NamedTuple):
     """One parsed response: its text, its structured result, and why it cannot be used or is imperfect.
 
-    `reason` is worth another request, `cut` (values that were truncated) is not.
+    `reason` is a problem that a new request may solve. `cut` says which values were truncated, which is no reason to
+    request again.
     """
 
     status: str
@@ -49,7 +50,7 @@ class ModelResponse(NamedTuple):
 
     @property
     def told(self) -> str | None:
-        """The reason and the truncations as one text, as stored with the response."""
+        """`reason` and `cut` joined into one message, which is stored with the response; null if there is neither."""
         return "; ".join(filter(None, (self.reason, self.cut))) or None
 
     @property
@@ -61,7 +62,7 @@ class ModelResponse(NamedTuple):
 def parse_response(
     response: "GenerateContentResponse", form: type[BaseModel], length: float | None = None
 ) -> ModelResponse:
-    """Returns the parsed response of a model about a video of `length` seconds.
+    """Returns a model's response about a video of `length` seconds, parsed as JSON of the schema `form`.
 
     Never raises: an unusable response gets its own status, and a reason.
     """
@@ -85,9 +86,10 @@ def parse_response(
 
 
 def parse_response_text(text: str, form: type[BaseModel], length: float | None = None) -> ModelResponse:
-    """Returns the parsed text of a response; JSON in a Markdown code fence is accepted.
+    """Returns the text of a model's response, parsed as JSON of the schema `form`; a Markdown code fence is accepted.
 
-    Times are clipped to the video's duration; times far outside of it are a reason to request the response again.
+    `length` is the video's duration in seconds. Times are clipped to it; times far outside of it are a reason to
+    request the response again.
     """
     fenced = _FENCE.match(text)
     try:
@@ -110,7 +112,7 @@ def parse_response_text(text: str, form: type[BaseModel], length: float | None =
 
 
 def is_english(said: BaseModel) -> bool:
-    """Whether a model's own words are English, by letters and frequent words; true for short texts."""
+    """Whether what a model wrote is English, judged by letters and frequent words; true if it is short."""
     text = " ".join(_own_words(said))
     if detect_language(text) not in (None, "en"):
         return False
@@ -126,7 +128,7 @@ def _has_words(value: Any) -> bool:
 
 
 def _bounded(said: BaseModel) -> tuple[BaseModel, list[str]]:
-    """Returns the result with lists and texts truncated to the allowed lengths, and messages about truncations."""
+    """Returns the result with lists and strings truncated to the allowed lengths, and a message per truncation."""
     values, cuts = said.model_dump(), list[str]()
     for name, most in _MOST.items():
         if len(values.get(name, ())) > most:
@@ -170,7 +172,7 @@ def _within(said: Analysis, length: float) -> tuple[Analysis, bool]:
 
 
 def _own_words(said: BaseModel) -> list[str]:
-    """Returns all texts of a result that the model wrote itself: without quotations, and topics (often names)."""
+    """Returns the strings of a result that the model worded itself: no quotations, and no topics (often names)."""
     if isinstance(said, Analysis):
         events = [part.event for part in said.timeline] + [moment.event for moment in said.key_moments]
         return [said.speaker, said.tone, said.setting, said.action, said.hook, *events]

@@ -74,7 +74,7 @@ def _may_succeed(analysis: Row, video: Row | None, post: Row, *, can_ask: bool) 
 
 
 def _is_otherwise(analysis: Row, settings: Settings, *, has_label: bool) -> bool:
-    """Whether a complete analysis was made by another analyser, model, prompt or label visibility than configured."""
+    """Whether a complete analysis used another analyser, model, prompt or label visibility than is configured."""
     if settings.reels.analyser != "gemini" or analysis["status"] != OK:
         return False
     wanted = ("gemini", settings.gemini.model, PROMPTS, not has_label)

@@ -40,7 +40,7 @@ This answer cannot be used: {problem}. Give the whole answer again, in the given
 
 @dataclass(frozen=True)
 class Question:
-    """One prompt and the schema of its response; `version` identifies both."""
+    """One prompt and the schema (`form`) of its response; `version` is a fingerprint of both."""
 
     kind: str
     text: str
@@ -55,7 +55,7 @@ class Question:
 
 
 def version_of(*texts: str) -> str:
-    """Returns the first 12 hex digits of the SHA-256 of these texts."""
+    """Returns a prompt's version: the first 12 hex digits of the SHA-256 of its parts (`texts`)."""
     return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:12]
 
 
@@ -63,7 +63,10 @@ WATCH = Question("analysis", _WATCH, Analysis)
 
 
 def suppose(viral: bool | None) -> Question:
-    """Returns the prompt for hypotheses about a reel; `viral` is null if the label is hidden or unknown."""
+    """Returns the prompt that asks for hypotheses why a reel went viral or not.
+
+    `viral` is its label, null if the label is hidden or unknown; the prompt then asks for reasons for and against.
+    """
     label = _HIDDEN if viral is None else _VIRAL if viral else _NOT_VIRAL
     return Question("hypotheses", _SUPPOSE.format(label=label), Hypotheses, WATCH.version)
 
@@ -76,5 +79,5 @@ PROMPTS = version_of(*(question.version for question in QUESTIONS))
 
 
 def mend(problem: str) -> str:
-    """Returns the follow-up prompt that is sent, once, after an unusable response."""
+    """Returns the follow-up prompt that is sent, once, after a response that is unusable because of `problem`."""
     return _MEND.format(problem=problem, language=ANSWERS_IN)

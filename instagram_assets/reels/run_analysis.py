@@ -28,8 +28,8 @@ def check_analyser(settings: Settings) -> None:
 def check_gemini(settings: Settings) -> None:
     """Sends one free request to check the API key and the model, if Gemini is the configured analyser.
 
-    Raises SettingsError without a key and AnalyserRefusedError for a wrong key or model; a service that is busy or not
-    reachable is no error here.
+    Raises SettingsError if there is no key, AnalyserRefusedError for a wrong key or model. A service that is busy or
+    not reachable is no error here.
     """
     if settings.reels.analyser != "gemini":
         return
@@ -57,26 +57,29 @@ def _ledger_file(settings: Settings) -> Path:
 
 
 def unanswered_usd(video_ids: Iterable[str], settings: Settings) -> float:
-    """Returns the maximum total cost of these videos' calls without a response, in US dollars."""
+    """Returns the total cost in US dollars, at most, of those calls about these videos that got no response."""
     return sum(one.unanswered_usd for one in _spent(video_ids, settings).values())
 
 
 def numbers_of(analyses: pa.Table, settings: Settings) -> dict[str, float]:
-    """Returns `analyses.analysis_counts` with the maximum cost of unanswered calls from the local ledger."""
+    """Returns name → total for a `reel_analyses` table: rows by status, seconds, tokens, dollars.
+
+    These are the totals of `analyses.analysis_counts`, with the maximum cost of unanswered calls from the local ledger.
+    """
     columns = analyses.select(["video_id", "cost_usd"]).to_pylist()
     paid = {row["video_id"] for row in columns if row["video_id"] and row["cost_usd"]}
     return analysis_counts(analyses, unanswered_usd(paid, settings))
 
 
 def numbers_of_week(lake: UPath, week: date, settings: Settings) -> dict[str, float]:
-    """Returns seconds, tokens and dollars per video, by name, for the week that begins on the Monday `week`."""
+    """Returns name → value for the week that begins on the Monday `week`: seconds, tokens and dollars per video."""
     columns = ("video_id", "status", "analyser", "seconds", "prompt_tokens", "answer_tokens", "cost_usd")
     rows = read_table(lake, "reel_analyses", days=(week, week + timedelta(days=6)), columns=columns)
     return {name: value for name, value in numbers_of(rows, settings).items() if name.endswith("_per_video")}
 
 
 def refused_for_good(video_ids: Iterable[str], settings: Settings) -> set[str]:
-    """Returns those of these videos for which Gemini failed so often that no further request is sent."""
+    """Returns those of `video_ids` for which Gemini failed so often that no further request is sent."""
     most = settings.gemini.failures_for_backup
     return {video_id for video_id, spent in _spent(video_ids, settings).items() if spent.lasting >= most}
 
@@ -109,9 +112,10 @@ def open_analyser(settings: Settings) -> Generator[Analyser]:
 
 
 def analyse(videos: pa.Table, settings: Settings, on_progress: OnProgress | None = None) -> pa.Table:
-    """Returns the rows of `reel_analyses` for rows of `reel_videos`; labels are passed only if configured.
+    """Returns the rows of `reel_analyses` for `videos`, rows of `reel_videos`, from the configured analyser.
 
-    Raises SettingsError before any request; AnalyserRefusedError or StorageError later, with paid responses cached.
+    The analyser gets viral labels only if the settings allow it. Raises SettingsError before any request. Raises
+    AnalyserRefusedError or StorageError later; responses paid for until then are cached.
     """
     check_analyser(settings)
     labels = None

@@ -2,7 +2,7 @@
 
 Sessions are pickles, and a pickle can run code when it is loaded. Therefore it is loaded by this program, in a separate
 process (`python -I -S session_unpickler.py`) that can open no file and no connection, by an unpickler that creates only
-dicts and texts. It imports no other module of this package.
+containers, strings and numbers. It imports no other module of this package.
 """
 
 import json
@@ -21,7 +21,7 @@ _HARMLESS = ("object.__getattr__", "pickle.find_class", "marshal.loads", "code._
 
 
 class _PlainUnpickler(pickle.Unpickler):
-    """An unpickler for containers, texts and numbers; it refuses any class or function."""
+    """An unpickler for containers, strings and numbers only: it refuses any class or function."""
 
     def find_class(self, module_name: str, global_name: str, /) -> NoReturn:
         raise pickle.UnpicklingError("names code")
@@ -31,7 +31,7 @@ class _PlainUnpickler(pickle.Unpickler):
 
 
 def shut() -> None:
-    """Restricts this process: no files, no connections, no subprocesses, and a short CPU time."""
+    """Restricts this process for the rest of its life: no files, no connections, no subprocesses, little CPU time."""
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -60,7 +60,10 @@ def cookies_of(data: bytes) -> dict[str, str]:
 
 
 def main() -> int:
-    """Writes the cookies and returns 0, or `EXIT_REFUSED` without output: an error message might contain cookies."""
+    """Writes the cookies to standard output and returns 0; on an error returns `EXIT_REFUSED` without output.
+
+    No error message is written, since it might contain cookies.
+    """
     data = sys.stdin.buffer.read(MAX_SESSION_BYTES + 1)
     shut()
     try:

@@ -25,13 +25,14 @@ _TIMEOUT = 30.0
 
 
 class UrlSource(Protocol):
-    """A source of current video URLs."""
+    """A source of current video URLs of reels, for those whose stored URL has expired."""
 
     def ask(self, shortcode: str) -> str:
         """Returns the current URL of a reel's video.
 
         Raises MediaFailedError if the reel has no video URL, MediaTransientError if there was no response,
-        RateLimitedError if all requests have to wait, SessionRefusedError if no more requests are allowed.
+        RateLimitedError if Instagram's rate limit is reached, SessionRefusedError if no more requests may be sent with
+        this session.
         """
         ...
 
@@ -57,7 +58,7 @@ class UrlRefresher:
         self._refusal = ""
 
     def ask(self, shortcode: str) -> str:
-        """See `UrlSource.ask`."""
+        """Returns the current URL of a reel's video, with one request. Raises the errors of `UrlSource.ask`."""
         if self._refusal:
             raise SessionRefusedError(self._refusal)
         try:
@@ -101,7 +102,7 @@ def _loader(session: InstagramSession) -> "Instaloader":
     from instaloader import Instaloader, RateController
 
     class NeverWaiting(RateController):
-        """A rate controller that raises instead of sleeping: the caller decides how to wait."""
+        """A rate controller for Instaloader that raises instead of sleeping: the caller decides how to wait."""
 
         def sleep(self, secs: float) -> None:
             raise RateLimitedError(_too_many(secs), secs)

@@ -38,7 +38,7 @@ _BATCH = 16
 
 
 def measure_videos(videos: Mapping[str, Path], root: UPath | Path) -> dict[str, Row]:
-    """Returns the measures of each video (video_id → columns of VIDEO_MEASURES and `reason`).
+    """Returns loudness and cuts per minute of each video: video_id → columns of VIDEO_MEASURES and `reason`.
 
     `videos` maps each video_id to its file. `reason` says why a measure is missing. Results are cached below `root`;
     failed measures are null, and computed again in the next run.
@@ -57,7 +57,7 @@ def measure_videos(videos: Mapping[str, Path], root: UPath | Path) -> dict[str, 
 
 
 def with_damage(videos: pa.Table, media: Path, root: UPath | Path) -> pa.Table:
-    """Returns rows of `reel_videos` whose `reason` also says what cannot be measured of damaged files."""
+    """Returns `videos`, rows of `reel_videos`, with what cannot be measured in a damaged file added to `reason`."""
     rows = videos.to_pylist()
     files = {row["video_id"]: media / row["path"] for row in rows if row["status"] == OK and row["path"]}
     found = measure_videos({video_id: file for video_id, file in files.items() if file.is_file()}, root)

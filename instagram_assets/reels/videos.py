@@ -64,7 +64,7 @@ class _Reel:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """The result of probing a video file: metadata and poster, or why they are missing."""
+    """The result of probing a video file: metadata and poster image, or the reasons why they are missing."""
 
     facts: VideoFacts | None = None
     poster: str | None = None
@@ -104,12 +104,12 @@ def reel_videos(
     may_wait: bool = True,
     on_progress: Callable[[DownloadProgress], None] | None = None,
 ) -> pa.Table:
-    """Returns the rows of `reel_videos` for the reels of `posts`; stores their videos and posters.
+    """Returns the rows of `reel_videos` for the reels in `posts`; stores their videos and poster images.
 
     Stored videos are not downloaded again; videos whose URLs expire soonest are downloaded first. `addresses` supplies
     fresh URLs for reels whose URL has expired or is missing. Raises StorageError when the disk refuses, and
-    RateLimitedError if `addresses` is rate-limited and `may_wait` is true; if it is false, the reason is in the
-    remaining rows.
+    RateLimitedError if `addresses` is rate-limited and `may_wait` is true; if it is false, the rows of the reels
+    without a fresh URL say so in `reason`.
     """
     reels = reels_of(posts)
     outcomes = _asked_before(reels, store, options)
@@ -134,7 +134,7 @@ def reels_of(posts: pa.Table) -> list[_Reel]:
 
 
 def address_of(media: list[dict[str, Any]] | None) -> str | None:
-    """Returns the URL of the first video in a post's media; null if there is none."""
+    """Returns the URL of the first video among a post's media (images and videos); null if there is none."""
     films = [one for one in media or [] if one["kind"] == "video" and one["url"]]
     return min(films, key=lambda one: one["position"])["url"] if films else None
 
@@ -152,7 +152,7 @@ def _page(reel: _Reel) -> str:
 def _asked_before(
     reels: Sequence[_Reel], store: MediaStore, options: DownloadOptions
 ) -> dict[ReelKey, DownloadOutcome]:
-    """Returns the outcomes of reels whose video was stored through a refreshed URL in an earlier run."""
+    """Returns the download outcomes of those reels whose video an earlier run stored from a refreshed URL."""
     if not options.cache_images:
         return {}
     known = store.find({_anew(reel) for reel in reels if reel.shortcode})
@@ -188,7 +188,7 @@ def _fetched(
     options: DownloadOptions,
     on_progress: Callable[[DownloadProgress], None] | None = None,
 ) -> dict[ReelKey, DownloadOutcome]:
-    """Returns the download outcome of each reel; reels without a URL fail without a request."""
+    """Downloads the videos of these reels; returns each outcome. Reels without a URL fail without a request."""
     from instagram_assets.media.download import download_all
 
     requests = [MediaRequest(reel.key, reel.url, "video") for reel in reels if reel.url]
@@ -198,13 +198,13 @@ def _fetched(
 
 
 def needs_address(status: str, reason: str | None) -> bool:
-    """Whether a fresh URL may fix a failed download, by its status and the first part of its reason."""
+    """Whether a fresh URL may fix a failed download, judged by the download's `status` and `reason`."""
     first = (reason or "").partition("; ")[0]
     return status == "expired" or (status != "ok" and (first == NO_ADDRESS or bool(_ASK_ANEW.search(first))))
 
 
 def _may_be_asked(reel: _Reel, outcome: DownloadOutcome, forgotten: Forgotten) -> bool:
-    """Whether a fresh URL may fix a failed download; always false for accounts and reels that were erased."""
+    """Whether a fresh URL may fix a reel's failed download; always false if the account or the reel was erased."""
     if forgotten.has("account", reel.key.account) or forgotten.has("shortcode", reel.shortcode):
         return False
     return bool(reel.shortcode) and needs_address(outcome.status, outcome.reason)
@@ -218,7 +218,7 @@ def _asked_anew(
     addresses: UrlSource,
     may_wait: bool,
 ) -> dict[ReelKey, DownloadOutcome]:
-    """Returns the outcomes after refreshing URLs; videos refreshed before a refusal are downloaded and kept."""
+    """Refreshes the reels' URLs and downloads the videos; returns the outcomes. Keeps what came before a refusal."""
     anew: dict[ReelKey, DownloadOutcome] = {}
     asking = _Asking(addresses)
     by_shortcode: dict[str | None, list[_Reel]] = {}
@@ -243,7 +243,7 @@ def _asked_anew(
 
 
 class _Asking:
-    """Requests fresh URLs one by one until it has to stop, and records for each reel why its URL is missing."""
+    """Requests fresh URLs one by one until no more requests are allowed; records for each reel why it got none."""
 
     def __init__(self, addresses: UrlSource) -> None:
         self.limit: RateLimitedError | None = None
@@ -278,7 +278,7 @@ class _Asking:
         return None
 
     def ended(self, reel: _Reel, before: DownloadOutcome) -> DownloadOutcome:
-        """Returns the outcome of a reel without a fresh URL: the outcome `before` with the reason."""
+        """Returns the outcome of a reel that got no fresh URL: its outcome `before`, with the reason why added."""
         code = reel.shortcode or ""
         if code in self._gone:
             return replace(before, status="failed", reason=f"{before.reason}{ASKED_ANEW}{self._gone[code]}")
@@ -287,7 +287,7 @@ class _Asking:
 
 
 def _looked_into(outcomes: Iterable[DownloadOutcome], store: MediaStore, options: DownloadOptions) -> dict[str, _Seen]:
-    """Returns metadata and poster of each stored video (video_id → result); stored posters are not made again."""
+    """Returns video_id → metadata and poster image of each stored video; posters that exist are not made again."""
     videos = {outcome.image_id: outcome for outcome in outcomes if outcome.image_id}
     posters = store.find(map(_poster_identity, videos))
 

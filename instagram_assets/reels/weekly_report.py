@@ -51,7 +51,7 @@ _ANALYSIS = (
 
 @dataclass(frozen=True)
 class Reel:
-    """One reel of the report, with its rows in four tables; the columns of a missing row are null."""
+    """One reel of the report: its post, viral label, video and analysis, each a row; null columns if it is missing."""
 
     post: Row
     label: Row
@@ -70,7 +70,7 @@ class Reel:
 
 @dataclass(frozen=True)
 class Cost:
-    """The cost of a week's analyses by one analyser; helps to choose a batch size."""
+    """What a week's analyses by one analyser cost: seconds, tokens and dollars. It helps to choose a batch size."""
 
     analyser: str
     reels: int
@@ -173,7 +173,7 @@ def week_page(
     media: Path,
     unanswered: Unanswered | None = None,
 ) -> WeekPage:
-    """Returns the report data built from the rows of one week; posters are below `media`."""
+    """Returns the report data of the week that begins on `week`, built from its rows; posters are below `media`."""
     of_labels = {(row["account"], row["id"]): row for row in labels}
     of_videos, of_analyses = _by_key(videos), _by_key(analyses)
     reels = [
@@ -210,7 +210,7 @@ def _chance(row: Row) -> tuple[float, float, str]:
 
 
 def _costs(analyses: Collection[Row], unanswered: Unanswered | None) -> list[Cost]:
-    """Returns the cost of each analyser; Gemini's includes failed calls for videos that the local one then analysed."""
+    """Returns the cost of each analyser. Gemini's includes failed calls for videos that the local one then analysed."""
     of_each: dict[str, list[Row]] = {}
     for row in analyses:
         of_each.setdefault(row["analyser"] or "none", []).append(row)

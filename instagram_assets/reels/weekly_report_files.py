@@ -1,4 +1,4 @@
-"""Writes the outdated weekly reports: those of weeks whose data changed, and of the newest week."""
+"""Writes the weekly reports that are outdated, since the week's data changed, and always that of the newest week."""
 
 import re
 from collections.abc import Collection
@@ -28,10 +28,12 @@ def write_pages(
     weeks: Collection[date] = (),
     unanswered: Unanswered | None = None,
 ) -> list[tuple[WeekPage, Path]]:
-    """Writes the reports of the newest week, of `weeks`, and of each week whose data changed, in ascending order.
+    """Writes the reports of the newest week, of `weeks`, and of each week whose data changed, oldest week first.
 
-    A report contains a stamp of its data, so no other state is needed. The lake's stamps are per month: if one week
-    changes, all weeks of its month are rewritten. `hypotheses` and `unanswered` are as in `read_week`.
+    A report contains a stamp (fingerprint) of its data, by which a later run sees whether it is outdated. The lake's
+    stamps are per month: if one week changes, all weeks of its month are rewritten. Returns the data and the path of
+    each written report. `hypotheses` is used instead of the lake's table of hypotheses. `unanswered` returns, for video
+    ids, the part of their cost that is due to calls without a response.
     """
     known = weeks_of(lake)
     said = read_table(lake, "viral_hypotheses") if hypotheses is None else hypotheses
@@ -50,7 +52,7 @@ def write_pages(
 
 
 def _made_of(week: date, files: dict[str, str], hypotheses: pa.Table) -> str:
-    """Returns a stamp of the data in a week's report; it changes if files of its months or its hypotheses change."""
+    """Returns the stamp of a week's data; it changes if its hypotheses or the lake's files of its months change."""
     months = {f"{day:%Y-%m}" for day in (week, week + timedelta(days=6))}
     inside = [f"{name}:{stamp}" for name, stamp in sorted(files.items()) if name.rpartition("/")[2] in months]
     said = hypotheses.filter(compute.equal(hypotheses["week"], pa.scalar(week, pa.date32()))).to_pylist()

@@ -17,7 +17,7 @@ _NUMBERS = {"likes": "like", "comments": "comment", "views": "view", "plays": "p
 
 
 class AnalysisState(NamedTuple):
-    """How a reel was analysed: a badge (`mark`), empty in the normal case, and the reason from its row."""
+    """How a reel was analysed: a badge (`mark`), which is empty in the normal case, and a reason."""
 
     mark: str
     reason: str
@@ -53,20 +53,20 @@ def label_text(reel: Reel) -> str:
 
 
 def reel_numbers(reel: Reel) -> list[str]:
-    """Returns a reel's counts and duration as texts, such as `1,204 likes`; unknown ones are left out."""
+    """Returns a reel's counts and duration as strings such as `1,204 likes`; unknown ones are left out."""
     found = [count_text(reel.post[name], noun) for name, noun in _NUMBERS.items() if reel.post.get(name) is not None]
     duration = reel.video.get("duration")
     return found + ([f"{duration:,.0f} s"] if duration is not None else [])
 
 
 def link(reel: Reel) -> str:
-    """Returns the reel's URL if it is an http(s) URL, else an empty text."""
+    """Returns the reel's URL if it is an http(s) URL, else an empty string."""
     url = str(reel.post.get("url") or "")
     return url if urlsplit(url).scheme in ("https", "http") else ""
 
 
 def value_text(row: Row, name: str) -> str:
-    """Returns a number of a contrast row with the unit of its feature; – if it is null."""
+    """Returns the value of a column of a contrast row, with the unit of its feature; – if it is null."""
     unit = _unit(row) if name not in _DIFFERENCES or _unit(row) != "%" else "points"
     return f"{_bare(row, name)} {unit}".strip()
 
@@ -91,7 +91,7 @@ def _unit(row: Row) -> str:
 
 
 def interval_span(row: Row) -> Mapping[str, float] | None:
-    """Returns an interval's position on a scale from 0 to 100 with a difference of zero at 50; null if none."""
+    """Returns where to draw a confidence interval on a scale of 0 to 100 with zero at 50; null if there is none."""
     if row["low"] is None:
         return None
     reach = max(abs(row["low"]), abs(row["high"])) * 1.05
@@ -100,7 +100,10 @@ def interval_span(row: Row) -> Mapping[str, float] | None:
 
 
 def cost_line(cost: Cost) -> str:
-    """Returns a text such as `gemini: 12 reels (ok 11, blocked 1), 8.1 s a reel, 0.0312 US dollars in all`."""
+    """Returns what the analyses of a week by one analyser cost, as one line of text.
+
+    For example `gemini: 12 reels (ok 11, blocked 1), 8.1 s a reel, 0.0312 US dollars in all`.
+    """
     statuses = ", ".join(f"{_spoken(status)} {count:,}" for status, count in cost.statuses.items())
     each = [f"{cost.seconds:,.1f} s"] if cost.seconds is not None else []
     each += [count_text(round(cost.tokens), "token")] if cost.tokens is not None else []
@@ -123,5 +126,5 @@ def report_summary(page: WeekPage) -> str:
 
 
 def count_text(number: int, noun: str) -> str:
-    """Returns a number with its noun, such as `1 reel` or `2 reels`."""
+    """Returns a number with its noun in the singular or plural, such as `1 reel` or `2 reels`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -123,7 +123,7 @@ def _state(reel: Reel) -> str:
 
 
 def _plain(text: object) -> str:
-    """Returns a text escaped for Markdown, in one line and truncated."""
+    """Returns `text` as a string escaped for Markdown, in one line and truncated."""
     words = " ".join(str(text or "").split())
     shown = words if len(words) <= _LONGEST else f"{words[: _LONGEST - 1]}…"
     return _SIGNS.sub(r"\\\1", shown)

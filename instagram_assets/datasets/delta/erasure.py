@@ -23,12 +23,12 @@ Change = Callable[[pa.Table], pa.Table]
 
 
 def rewrite_rows(location: TableLocation, spec: TableSpec, change: Change) -> int:
-    """Replace a table's rows by `change` of them, file by file, then delete all older versions; returns bytes written.
+    """Apply `change` to the rows of each file of a table, then delete all older versions; returns bytes written.
 
     Files for which `change` returns the same table object are not rewritten; a damaged file is deleted, since its
-    content is unknown. A table whose columns differ from the contract's, or whose log cannot be repaired, is deleted
-    completely: `export delta` recreates it from the lake. Can be repeated after an interruption. Raises StorageError on
-    an I/O error.
+    content is unknown. `change` is a function from a file's rows to its new rows. A table whose columns differ from
+    those of `spec`, or whose log cannot be repaired, is deleted completely: `export delta` recreates it from the lake.
+    Can be repeated after an interruption. Raises StorageError on an I/O error.
     """
     with location.locked():
         for _ in log.repair(location):
@@ -56,7 +56,7 @@ def rewrite_rows(location: TableLocation, spec: TableSpec, change: Change) -> in
 
 
 def rows_of_file(location: TableLocation, name: str) -> pa.Table | None:
-    """Returns the rows of a Parquet file in a table's folder, of any version; null for a damaged file.
+    """Returns the rows of a Parquet file in a table's folder, even of an old version; null for a damaged file.
 
     A killed run can leave a half-written file to which no version refers.
     """
@@ -76,6 +76,6 @@ def _commit(location: TableLocation, spec: TableSpec, added: "list[AddAction]", 
 
 
 def _remove(location: TableLocation) -> None:
-    """Delete all files of a table; log entries first, from newest to oldest, so that the log never has a gap."""
+    """Delete all files of a table: first the log entries, from newest to oldest, so that the log never has a gap."""
     for name in sorted(location.names(), key=lambda name: (name.startswith(f"{log.LOG}/"), name), reverse=True):
         location.remove(name)

@@ -48,7 +48,7 @@ _ANY_TIME = {"min": datetime(1970, 1, 1, tzinfo=UTC), "max": datetime(9999, 1, 1
 
 
 class SourceFile(NamedTuple):
-    """A Parquet file of the lake with its stamp (content fingerprint) and its account's name in the Delta table."""
+    """A Parquet file of the lake, its stamp (content fingerprint), and its account as named in the Delta table."""
 
     path: UPath
     stamp: str
@@ -68,9 +68,11 @@ class FileGroup(NamedTuple):
 
 
 class TableSpec(NamedTuple):
-    """The specification of a Delta table: its name, its lake table (`asset`), and the `kind` of its rows (null: all).
+    """The specification of a Delta table: its name, the lake table that it copies, and which rows of it.
 
-    `pseudonyms` replaces account names in a pseudonymous table; `check` must accept a new file before it is committed.
+    `asset` is the name of the lake table. `kind` restricts the rows to posts or reels; null for all rows. `pseudonyms`
+    replaces account names (null: names are kept). `check` is called with the new files before they are committed, and
+    raises an error to reject them.
     """
 
     name: str
@@ -134,7 +136,10 @@ def _neighbours(sources: Sequence[SourceFile], accounts: int) -> Iterator[list[S
 
 
 def stamp_in(path: str) -> str:
-    """Returns the stamp in a data file's name; for a file of another program, a text that matches no stamp."""
+    """Returns the stamp (fingerprint of the source files) in a data file's name.
+
+    For a file of another program, returns a string that equals no stamp.
+    """
     return path.rpartition("/")[2].removesuffix(".parquet").rpartition("-")[0]
 
 
@@ -145,7 +150,7 @@ class LakeChangedError(Exception):
 def write_group(location: TableLocation, spec: TableSpec, group: FileGroup) -> "AddAction | None":
     """Write a group's rows as a data file of the table; returns the log's `add` action for it, null if there is no row.
 
-    Memory holds the rows of the group. Raises LakeChangedError.
+    Memory holds the rows of the group. Raises LakeChangedError if a lake file changed after its stamp was read.
     """
     table = _rows_of(spec, group)
     return write_rows(location, spec, table, group.month, group.stamp) if table.num_rows else None
@@ -198,9 +203,9 @@ def _writes(table: pa.Table) -> Callable[[BinaryIO], object]:
 
 
 def _bounds(table: pa.Table, columns: Sequence[str]) -> dict[str, Any]:
-    """Returns a data file's statistics for the Delta log: number of rows, and the columns' min, max and null count.
+    """Returns a data file's statistics for the Delta log: number of rows, and min, max and null count of `columns`.
 
-    A column with nulls only gets the widest bounds.
+    A column that has only nulls gets the lowest possible min and the highest possible max.
     """
     known = {name: table[name].null_count < table.num_rows for name in columns}  # account and day always are
     found = {name: compute.min_max(table[name]).as_py() if known[name] else _ANY_TIME for name in columns}
@@ -213,7 +218,10 @@ def _bounds(table: pa.Table, columns: Sequence[str]) -> dict[str, Any]:
 
 
 def _text(value: Any, *, up: bool = False) -> str:
-    """Returns a column's min or max as text for the Delta log; times are cut to milliseconds, with `up` rounded up."""
+    """Returns a column's min or max as a string for the Delta log.
+
+    Timestamps are truncated to milliseconds; with `up` they are rounded up.
+    """
     if not isinstance(value, datetime):
         return str(value)
     moment = value + timedelta(microseconds=-value.microsecond % 1000 if up else 0)
@@ -223,7 +231,7 @@ def _text(value: Any, *, up: bool = False) -> str:
 def files_of_tables(
     root: UPath, target: str, options: Mapping[str, str], tables: Iterable[TableSpec]
 ) -> Iterator[NamedFile]:
-    """Yields all files of these tables below `target` with their logs; in a local folder empty folders too."""
+    """Yields all data and log files of these tables below `target`; if that is a local folder, empty folders too."""
     for spec in tables:
         location = table_location(target, spec.name, options, root.storage_options)
         if isinstance(location, FolderLocation):
@@ -234,12 +242,12 @@ def files_of_tables(
 
 
 def named_file(location: TableLocation, table: str, name: str) -> NamedFile:
-    """Returns a table's file as an argument of leak checks: its name and a function that opens it."""
+    """Returns a file of a table in the form that leak checks take: its name and a function that opens it."""
     return NamedFile(f"{table}/{name}", partial(_open, location, name))
 
 
 def files_beside_tables(target: str, tables: Iterable[TableSpec]) -> Iterator[NamedFile]:
-    """Yields the files in a local folder `target` that belong to none of these tables; nothing for an object store."""
+    """Yields the files in the local folder `target` that belong to none of `tables`; nothing for an object store."""
     if folder := local_folder(target):
         yield from foreign_files(folder, [spec.name for spec in tables])
 

@@ -54,7 +54,7 @@ class TableLocation(Protocol):
         ...
 
     def size(self, name: str) -> int | None:
-        """Returns a file's size in bytes, -1 if it is missing; null on an object store, to save a request."""
+        """Returns a file's size in bytes, -1 if it is missing; null (unknown) on an object store, to save a request."""
         ...
 
     def read(self, name: str) -> bytes:
@@ -84,7 +84,7 @@ def delta_target(settings: Settings) -> str:
 
 
 def local_folder(target: str) -> Path | None:
-    """Returns the path of a target that is a local folder; null for an object store's URL."""
+    """Returns the path of `target` if it is a local folder; null if it is an object store's URL."""
     if target.startswith("file://"):
         return Path(target.removeprefix("file://"))
     return None if "://" in target else Path(target).expanduser().absolute()
@@ -266,7 +266,7 @@ class StoreLocation:
 
 
 def _translated(target: str, lake_options: Mapping[str, Any]) -> dict[str, str]:
-    """Returns the lake's fsspec options as options of delta-rs, for a target on S3; else none."""
+    """Returns the lake's fsspec options as delta-rs storage options if the target is on S3; else an empty dict."""
     if not target.startswith(("s3://", "s3a://")):
         return {}
     found = {ours: str(lake_options[name]) for name, ours in _OF_FSSPEC.items() if lake_options.get(name)}

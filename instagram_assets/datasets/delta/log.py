@@ -66,7 +66,7 @@ def first_damage(location: TableLocation) -> Damage | None:
 
 
 def check(location: TableLocation) -> None:
-    """Raise DamagedError, with the version, if the log of a table is damaged."""
+    """Raise DamagedError, which names the damaged version, if the log of a table is damaged."""
     if damage := first_damage(location):
         raise DamagedError(
             f"{location.uri}/{LOG}/{damage.file}: version {damage.version} of this Delta table is damaged "
@@ -75,7 +75,7 @@ def check(location: TableLocation) -> None:
 
 
 def repair(location: TableLocation) -> Iterator[str]:
-    """Move damaged files out of a table's log until the rest is intact or the log is empty; yields messages.
+    """Move damaged files out of a table's log until the rest is intact or the log is empty; yields a message for each.
 
     Nothing is deleted: the files are moved to the table's folder `_damaged`, which readers and `vacuum` ignore. Raises
     StorageError for a table that this program did not create.
@@ -90,7 +90,7 @@ def repair(location: TableLocation) -> Iterator[str]:
 
 
 def _refuse_unexpected(location: TableLocation) -> None:
-    """Raise StorageError if the readable part of a damaged log shows that another program created the table."""
+    """Raise StorageError if what is readable of a damaged log shows that another program created the table."""
     for name in location.sizes(LOG):
         for line in location.read(f"{LOG}/{name}").splitlines() if _COMMIT.fullmatch(name) else ():
             try:
@@ -199,9 +199,10 @@ def commit(
 ) -> bool:
     """Commit the next version of a table (its first if `table` is null); returns false if another writer was first.
 
-    `bounded` are the columns of which every file has min/max statistics in the log. `told` is stored in the commit's
-    metadata. The data files are durable before the commit, and the commit is durable on return. A table whose columns
-    are not `schema` is replaced completely.
+    `added` and `removed` are the log actions for new and outdated data files. `bounded` are the columns of which every
+    file has min/max statistics in the log. `told` is key-value metadata that is stored in the commit. The data files
+    are durable before the commit, and the commit is durable on return. A table whose columns are not `schema` is
+    replaced completely.
     """
     from deltalake import CommitProperties, PostCommitHookProperties, Schema
     from deltalake.exceptions import CommitFailedError, DeltaError
@@ -252,7 +253,8 @@ def commit(
 def _told_bounds(columns: Sequence[str]) -> dict[str, str | None]:
     """Returns the table property that lists the columns with min/max statistics in the Delta log.
 
-    Without it delta-rs tells pyarrow and DuckDB that all other columns are null only, and their filters drop all rows.
+    Without it delta-rs reports columns without statistics as null only, so filters on them in pyarrow and DuckDB drop
+    all rows.
     """
     if columns:
         return {"delta.dataSkippingStatsColumns": ",".join(columns)}

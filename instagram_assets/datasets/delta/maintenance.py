@@ -30,9 +30,9 @@ def optimize(
 ) -> list[ExportedTable]:
     """Compact the tables below `target` into few large files, except for the newest month, which changes every day.
 
-    The rows are read from the lake, so the tables are up to date afterwards. A large file is replaced by small ones
-    when its rows change. The arguments are those of `write_delta`; `pseudonyms` are those with which the tables were
-    written. Raises StorageError.
+    The rows are read from the lake at `root`, so the tables are up to date afterwards. When rows of a large file change
+    later, the export replaces it by small ones. `options` are delta-rs's storage options for `target`; `pseudonyms`
+    must be those with which the tables were written; `warn` gets messages about damaged logs. Raises StorageError.
     """
     found = (
         merge_files(root, location, spec._replace(pseudonyms=pseudonyms), warn)
@@ -51,8 +51,8 @@ def vacuum(
 ) -> list[Vacuumed]:
     """Delete the files that no version of the last `keep_hours` hours needs; older versions become unreadable.
 
-    Writes checkpoints first. On an object store no run can write at the same time if `keep_hours` is shorter than a
-    run. Raises StorageError.
+    Writes checkpoints of the logs first. On an object store no export may run at the same time if `keep_hours` is
+    shorter than an export takes. Raises StorageError.
     """
     done: list[Vacuumed] = []
     for spec, location in _there(root, target, options):

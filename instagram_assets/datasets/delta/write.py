@@ -54,7 +54,7 @@ _LOOK_BACK = 10
 
 
 class ExportedTable(NamedTuple):
-    """A Delta table after an export: URI, version, numbers of rows and files, and of files added and removed."""
+    """A Delta table after an export: URI, version, and the numbers of rows, files, added files and removed files."""
 
     table: str
     uri: str
@@ -87,9 +87,9 @@ def write_delta(
 
     `target` is a folder or an object store's URL (s3://…), `options` are delta-rs's storage options for it. A damaged
     log is set aside and reported to `warn`; the table is then recreated. Memory holds one month of a few accounts. Of
-    two concurrent runs one waits on a disk; on an object store the later one starts again. With `pseudonyms` the tables
-    contain no names, and older versions, which can contain names, are deleted. If `check` raises an error for the new
-    files of a table, they are deleted and the table is unchanged. Raises StorageError.
+    two concurrent runs one waits for the other if `target` is on a disk; on an object store the later one starts again.
+    With `pseudonyms` the tables contain no names, and older versions, which can contain names, are deleted. If `check`
+    raises an error for the new files of a table, they are deleted and the table is unchanged. Raises StorageError.
     """
     made: list[ExportedTable] = []
     for spec in (each._replace(pseudonyms=pseudonyms, check=check) for each in TABLES):
@@ -102,7 +102,10 @@ def write_delta(
 def merge_files(
     root: UPath, location: TableLocation, spec: TableSpec, warn: Callable[[str], object]
 ) -> ExportedTable | None:
-    """Like `write_delta` for one table, with large files (on average 256 accounts) for all months but the newest."""
+    """Bring one table up to date with the lake, with large files for all months but the newest; null if it has no rows.
+
+    A large file has on average 256 accounts. A damaged log is set aside and reported to `warn`.
+    """
     return _bring_up_to_date(root, location, spec, warn, large=True)
 
 
@@ -134,9 +137,10 @@ def _bring_up_to_date(
 def _next_version(
     location: TableLocation, spec: TableSpec, table: "DeltaTable | None", sources: Sequence[SourceFile], *, large: bool
 ) -> ExportedTable | None:
-    """Commit the table's next version if it differs from the lake; null if another writer committed first.
+    """Commit the table's next version if the table differs from the lake; null if another writer committed first.
 
-    The returned table has version -1 if there is none and the lake has no rows.
+    Without a difference the current version is returned; its number is -1 if there is no table and the lake has no
+    rows.
     """
     schema = spec.schema
     same = table is not None and log.same_columns(table, schema)
@@ -172,7 +176,8 @@ def _choose(
 ) -> Iterator[FileGroup]:
     """Yields the group of lake files for each data file: small groups, or large ones if requested or already written.
 
-    `known` are the stamps of existing data files and empty groups.
+    `large` requests large groups for all months but the newest. `known` are the stamps of the table's data files and of
+    groups without rows.
     """
     newest = max((each.month for each in sources), default="")
     for group in groups(spec, sources, ACCOUNTS_OF_LARGE_FILE):
@@ -188,7 +193,8 @@ def _written(
 ) -> "tuple[list[AddAction], list[str]]":
     """Write the data files of new groups; returns their `add` actions, and the stamps of groups without rows.
 
-    Groups with a stamp in `empty` are known to have no rows and are skipped, as the returned ones are by later runs.
+    `empty` are the stamps of groups that an earlier run found to have no rows: they are skipped. Later runs skip the
+    groups whose stamps are returned.
     """
     added: list[AddAction] = []
     without: list[str] = []
@@ -208,7 +214,7 @@ def _written(
 
 
 def _drop(location: TableLocation, added: "Iterable[AddAction]") -> None:
-    """Delete the data files of these `add` actions, to which no version refers."""
+    """Delete the data files of these `add` actions, which were never committed."""
     for action in added:
         with suppress(OSError, StorageError):
             location.remove(action.path)
