@@ -50,7 +50,7 @@ class Predictions(NamedTuple):
     """The rows of `age_predictions` for an audience, and its estimated share at or above the cut-off age.
 
     `forgotten` counts users that were omitted because their data was erased on request. `warnings` describe differences
-    between the audience and the test users, `words` are texts to show with the interval, by heading.
+    between the audience and the test users, `words` explains the interval, as heading → text.
     """
 
     table: pa.Table
@@ -91,7 +91,7 @@ class Predictions(NamedTuple):
 
 
 def check_enabled(settings: Settings) -> None:
-    """Raise SettingsError unless the age model is enabled and its purpose is declared."""
+    """Raise SettingsError unless the settings enable the age model and state its purpose."""
     switches = {
         "INSTAGRAM_ASSETS_AGE__ENABLED=true": settings.age.enabled,
         'INSTAGRAM_ASSETS_AGE__PURPOSE="what it is for, in a sentence"': bool(settings.age.purpose.strip()),

@@ -117,7 +117,7 @@ def prevalence(
 
 
 def or_interval_alone(found: Prevalence) -> Prevalence:
-    """The estimate, without its point estimate if the interval is too wide for one."""
+    """The estimate `found`; if its interval is too wide for a point estimate, with the interval only."""
     if found.high - found.low <= WIDEST:
         return found
     return replace(found, share=None, note="the data leave nearly every share possible")

@@ -80,7 +80,8 @@ def train(
 
     Users in "validation" are used for early stopping, other users not at all. Post vectors and checkpoints are stored
     below `folder`: an interrupted training resumes, with bit-identical weights on the same CPU with the same number of
-    threads, and a finished training is only loaded. `on_progress` is called with a message every `print_step` steps.
+    threads, and the result of a finished training is loaded without training. `on_progress` is called with a message
+    every `print_step` steps.
 
     Raises TrainingDataError when one label has no users, TrainingError when the loss is NaN or infinite, SettingsError,
     ModelError, and StorageError when the disk cannot be written.
