@@ -234,7 +234,7 @@ class Fetch:
 
 
 def _check_local_cause(error: OSError) -> None:
-    """Raise MediaRefusedError if an IP address is not public, and StorageError for too many open files."""
+    """Raise MediaRefusedError if `error` is due to a private IP address, StorageError if to too many open files."""
     if isinstance(error, PrivateAddressError):
         raise MediaRefusedError("address is not public") from error
     if error.errno in (errno.EMFILE, errno.ENFILE):

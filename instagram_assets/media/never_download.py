@@ -15,7 +15,7 @@ PAST_RETENTION = "past retention"
 
 
 def rows_past_retention(earlier: pa.Table, posts: pa.Table, before: datetime | None) -> pa.Table:
-    """Returns the earlier rows whose files retention has deleted and whose posts were last observed before `before`.
+    """Returns rows of `earlier` whose files retention has deleted and whose posts were last observed before `before`.
 
     `earlier` is a table `images` or `reel_videos`. `posts` needs account, post_id and observed_at; `before` is the
     retention cut-off, None if media are not deleted.

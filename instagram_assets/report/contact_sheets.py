@@ -41,7 +41,7 @@ def captioned_sheet(
     text_lines: int = 3,
     font: str = "",
 ) -> bytes:
-    """Thumbnails with a caption below each, in the font file `font`; otherwise as `contact_sheet`."""
+    """A JPEG of at most 100 kB with the thumbnails of `tiles`, (image file, caption), and the caption below each."""
     letters = picture_font(font)
     shown = evenly_spaced(tiles, columns * rows)
     return _sheet(

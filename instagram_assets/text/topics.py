@@ -34,7 +34,7 @@ _ROWS_AT_ONCE = 10_000
 
 @dataclass(frozen=True)
 class Grouping:
-    """The groups of one source and scope (group number → image_ids); TF-IDF contrasts them with each other."""
+    """Groups of images (number → image_ids) of one source and scope; TF-IDF contrasts them with each other."""
 
     source: str
     scope: str

@@ -51,9 +51,9 @@ _AT_ONCE = 64
 
 
 class ImageMeasures(NamedTuple):
-    """Measurements of one image: width and height in pixels after EXIF rotation; others as in `IMAGE_QUALITY`.
+    """Measurements of one image: width and height in pixels after EXIF rotation; other fields as in `IMAGE_QUALITY`.
 
-    `views` are the hashes of its crops, rotations and mirror image, by `view_hashes`.
+    `views` are the hashes of the image's crops, rotations and mirror image, by `view_hashes`.
     """
 
     width: int
