@@ -160,7 +160,7 @@ def predict_users(
     folder: Path | None = None,
     labelled: Path | None = None,
 ) -> Predictions:
-    """Predict a row of `age_predictions` for each user, and the share of users at or above the cut-off age.
+    """Predict the age label of each user (a row of `age_predictions`), and the share at or above the cut-off age.
 
     `folder` is the folder of the model and defaults to `model_folder`. Users whose data was erased on request are
     omitted. `labelled` is a CSV of users of this audience with known age (`username` and `age` or `birth_year`), which
@@ -212,7 +212,7 @@ def _known_ages(path: Path, settings: Settings) -> dict[str, int]:
 
 
 def stored_report(settings: Settings) -> ModelReport | None:
-    """The report of the configured model; None when it is not trained, or has no test users."""
+    """The report of the age model in the configured folder; None when it is not trained, or has no test users."""
     folder = model_folder(settings)
     facts = read_facts(folder)
     return make_report(facts, read_test(folder)) if facts and (folder / TEST_USERS).is_file() else None

@@ -16,7 +16,7 @@ _BinaryLabels = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Share:
-    """A proportion of `n` cases with its 95 % interval; for `n` = 0 the share is None and the interval 0 to 1."""
+    """A proportion of `n` users with its 95 % interval; for `n` = 0 the share is None and the interval 0 to 1."""
 
     share: float | None
     low: float

@@ -52,7 +52,7 @@ class Items:
         return self.numbers["likes"] + self.numbers["comments"] if name == "engagement" else self.numbers[name]
 
     def groups(self, scope: str) -> dict[str, Integers]:
-        """Comparison groups as name → row indices: by kind (post, reel, ad), and for some `scope` also by account."""
+        """Comparison groups as name → row indices: by kind (post, reel, ad), and unless `scope` is `all` by account."""
         rows: dict[str, list[int]] = {}
         for row, (kind, account) in enumerate(zip(self.kinds, self.accounts, strict=True)):
             rows.setdefault(_group(kind, account, scope), []).append(row)

@@ -170,7 +170,7 @@ class Fetch:
         raise MediaFailedError(f"more than {MAX_REDIRECTS} redirects")
 
     def _unreachable(self, reason: str) -> MediaTransientError:
-        """Returns the error for a failed connection: MediaUnreachableError if it is to the original URL's host."""
+        """Returns the error for a failed connection: MediaUnreachableError, but not for another host (redirect)."""
         return (
             MediaUnreachableError(reason)
             if host_of(self._requested_url) == host_of(self._url)

@@ -1,4 +1,4 @@
-"""Attention and linear layers for inference, each chosen by timing two implementations on the processor at hand.
+"""Attention and linear layers for inference, each chosen by timing two implementations on this machine's processor.
 
 Which one is faster depends on the processor's units and on the build of torch, not on names or flags: torch's fused
 attention in bf16 wins with AMX, and takes several times as long without.

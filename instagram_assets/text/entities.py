@@ -92,7 +92,7 @@ def canonical_form(span: Span) -> str:
 
 
 def _interjection_form(raw: str) -> str:
-    """The canonical form of laughter and Korean faces (two characters) and of emoticons (`:)` for `:-)))`)."""
+    """The canonical form of laughter and Korean faces (two characters) and of emoticons (`:)` for `:-))`)."""
     letter = _CRYING[0] if raw[0] in _CRYING else raw[0]
     if _JAMO.match(letter):
         return raw if "ㅅ" in raw or "ㅁ" in raw else 2 * letter
