@@ -31,7 +31,7 @@ PLOT_NAMES = ("calibration", "confusion", "baselines", "losses", "AUC-by-pass")
 
 
 class ModelReport(NamedTuple):
-    """The report of a trained model: evaluations of it and two baselines, plots as PNG by name, and the model card."""
+    """The report of a trained model: its and two baselines' evaluations, plots (name → PNG), and the model card."""
 
     facts: TrainingFacts
     evaluations: dict[str, Evaluation]

@@ -28,7 +28,7 @@ _TO_UNDERSCORE = re.compile(r"[\s.\-]+")
 
 
 class CsvRow(NamedTuple):
-    """One CSV row: its first line number, and its cells by column name or a message about what is wrong."""
+    """One CSV row: its first line number, and its cells (column → text), or an error message if it is invalid."""
 
     line: int
     cells: dict[str, str]

@@ -161,7 +161,7 @@ class _Class(NamedTuple):
 
 
 class _Group(NamedTuple):
-    """Accounts compared at one number of posts: mean score, number of accounts, held-out users of each label."""
+    """Accounts compared with held-out users at one number of posts: mean score, number, held-out users by label."""
 
     mean: float
     n: int

@@ -207,7 +207,7 @@ def _where_it_stands(folder: Path, training: str) -> tuple[TrainingState, int]:
 
 
 def _keeper(folder: Path, training: str, state: TrainingState, number: int, seconds: float) -> Callable[[bool], None]:
-    """A function that writes a checkpoint of `state`: always if called with True, else every `seconds` seconds."""
+    """A function that writes a checkpoint of `state`: always if called with True, else at most every `seconds` s."""
     last = time.monotonic()
 
     def keep(now: bool) -> None:

@@ -42,7 +42,7 @@ class CaptionSummary(NamedTuple):
     """The output files of a captioning run and its counts.
 
     Of the `images`, `captioned` got a new caption, `kept` already had one, `left_out` exceeded the limit per post, and
-    `without` counts the images without caption by reason.
+    `without` counts images that got no caption, by reason.
     """
 
     path: Path

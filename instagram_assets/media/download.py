@@ -227,7 +227,7 @@ class _Run:
         return True
 
     def _report_stored(self, job: DownloadJob, entry: StoredMedia, attempts: int) -> None:
-        """Report a stored file to each request for it; cached files must not exceed the size limits either."""
+        """Report a stored file to each request for it; cached files are checked against the size limits too."""
         for number, index in enumerate(job.indexes):
             request = self._requests[index]
             if self._options.forgotten.has("image", entry.image_id):

@@ -163,7 +163,7 @@ def least_sharp_passed(table: pa.Table, settings: QualitySettings, count: int) -
 
 
 def sharpest_failed(table: pa.Table, settings: QualitySettings, count: int) -> list[str]:
-    """The image_ids of `image_quality` that failed as blurred with the highest sharpness, highest first."""
+    """Image_ids of `image_quality` that failed as blurred, with the highest sharpness first, at most `count`."""
     column, threshold = _sharpness_threshold(settings)
     return _first(table.filter(arrow.less(table[column], threshold)).sort_by([(column, "descending")]), count)
 
