@@ -31,7 +31,7 @@ PLOT_NAMES = ("calibration", "confusion", "baselines", "losses", "AUC-by-pass")
 
 
 class ModelReport(NamedTuple):
-    """The report of a trained model: evaluations of it and two baselines, plots as PNG by name, and the model card."""
+    """The report of a trained model: its and two baselines' evaluations, plots (name → PNG), and the model card."""
 
     facts: TrainingFacts
     evaluations: dict[str, Evaluation]
@@ -164,7 +164,7 @@ def is_model_file(name: str) -> bool:
 
 
 def report_files(report: ModelReport, test: pa.Table) -> dict[str, bytes]:
-    """The contents of the report's files by file name, deterministic; `test` are the test predictions."""
+    """The report's files as file name → content, deterministic; `test` are the test users with their predictions."""
     import pyarrow.parquet as pq
 
     stream = io.BytesIO()

@@ -1,8 +1,8 @@
 """Detection of distribution shift between an audience and the age model's test users: languages, post counts, scores.
 
 A share is corrected with the error rates on the test users, so it is only valid if they resemble the audience.
-Differences are reported as warnings. A mere shift of the scores can look like another share (Lipton et al. 2018, arXiv
-1802.03916), so the absence of a warning is no proof: only accounts with known ages are.
+Differences are reported as warnings. A distribution shift can look just like a different share (Lipton et al. 2018,
+arXiv 1802.03916), so the absence of a warning is no proof that there is none: only accounts of known age can give that.
 """
 
 from collections import Counter
@@ -49,7 +49,10 @@ def audience_warnings(predictions: pa.Table, test: pa.Table, columns: NDArray[np
 
 
 def _groups_differ(verb: str, audience: Sequence[str], tested: Sequence[str]) -> str:
-    """A warning if the group frequencies of audience and test users differ clearly (chi-squared test); else empty."""
+    """A warning if the group frequencies of audience and test users differ clearly (chi-squared test); else empty.
+
+    `audience` and `tested` are the group names of each account and test user; `verb` precedes a group in the warning.
+    """
     from scipy.stats import chi2_contingency
 
     groups = sorted({*audience, *tested})

@@ -24,7 +24,7 @@ COLUMNS = ("probability", "n_posts", "language", "compared_posts", "compared_pro
 class AudienceShare:
     """The estimated share of an audience, warnings about distribution shift, and the effect of known ages.
 
-    `anchor` is None if no ages are known; also if they are too few, which is reported as a warning.
+    `anchor` is the estimate with known ages; None if there are none, or too few (which is reported as a warning).
     """
 
     share: Prevalence
@@ -33,7 +33,7 @@ class AudienceShare:
 
     @property
     def words(self) -> dict[str, str]:
-        """Texts to show with the interval, by heading: its assumption, the warnings, and the effect of known ages."""
+        """Explanations of the interval, as heading → text: its assumption, the warnings, the effect of known ages."""
         found = {
             "the interval assumes": self.share.assumes,
             "warnings": "\n".join(self.warnings),
@@ -45,11 +45,11 @@ class AudienceShare:
 def share_of(
     predictions: pa.Table, folder: Path, config: AgeConfig, ages: Mapping[str, int] | None = None
 ) -> AudienceShare:
-    """The corrected share of label 1 among the accounts of `age_predictions` that have a probability.
+    """The share of label 1 among the accounts of `age_predictions` that have a probability, corrected for errors.
 
     `folder` is the folder of the model with the configuration `config`, `ages` the known labels (0 or 1) by account
     name in lower case. Without `ages`, the share is unknown (with the reason) if the stored test users are missing, or
-    from a version that did not score them by number of posts.
+    were stored by an earlier version of this program, which did not score them by number of posts.
     """
     there = predictions.filter(compute.is_valid(predictions["probability"]))
     found = _by_test_users(there, folder, config)
@@ -57,7 +57,7 @@ def share_of(
 
 
 def share_by_test(predictions: pa.Table, test: pa.Table, counts: Sequence[int]) -> AudienceShare:
-    """The share of label 1 among accounts with a probability, corrected with the test users (`TEST_SCHEMA`).
+    """The share of label 1 among accounts with a probability, corrected for the errors on test users (`TEST_SCHEMA`).
 
     `counts` are the numbers of posts that the test users' scores are based on.
     """

@@ -75,7 +75,7 @@ def pad_batch(posts: Sequence[NDArray[np.int64]], padding: int) -> "tuple[Tensor
 class LabelledUsers(NamedTuple):
     """Users of one set (such as `train`), sorted by name: labels 0 or 1, and the text indices of each user.
 
-    The index of a text that a user posted twice occurs twice.
+    Indices are into the distinct texts of all users; the index of a text that a user posted twice occurs twice.
     """
 
     names: list[str]
@@ -86,7 +86,7 @@ class LabelledUsers(NamedTuple):
 def read_users(
     people: pa.Table, parts: Mapping[str, str], wanted: Sequence[str]
 ) -> tuple[pa.Array, dict[str, LabelledUsers]]:
-    """The distinct texts of all users in the `wanted` sets, and the users of each set.
+    """The distinct texts of all users in the sets `wanted` (such as `train`), and the users of each set.
 
     `people` has the columns username, label and texts; `parts` maps each username to its set. Users without texts are
     omitted. The order of rows does not matter.

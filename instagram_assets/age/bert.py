@@ -115,7 +115,7 @@ class Bert:
             return torch.cat(seen[-CLS_LAYERS:], dim=-1)
 
     def _attention(self, layer: _Layer, x: "Tensor", asking: "Tensor | None", runs: list[tuple[int, int]]) -> "Tensor":
-        """Attention within each post, for the query tokens `asking` (one per post) or, if None, for all tokens."""
+        """Attention within each post, for the query tokens at indices `asking` (one per post), or for all if None."""
         import torch
         from torch.nn.functional import scaled_dot_product_attention
 

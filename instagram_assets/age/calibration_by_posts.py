@@ -67,5 +67,5 @@ def calibrate_by_posts(
 
 
 def one_line(calibration: Calibration) -> CalibrationByPosts:
-    """The same calibration for any number of posts."""
+    """One calibration, applied to any number of posts."""
     return CalibrationByPosts((PostLine(1, *calibration),))

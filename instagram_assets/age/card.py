@@ -45,8 +45,8 @@ class TrainingFacts:
 def model_card(facts: TrainingFacts, evaluations: Mapping[str, Evaluation], pictures: Sequence[str]) -> str:
     """The model card in Markdown, saved as README.md beside the weights.
 
-    `evaluations` are those of `model`, `tfidf` and `majority` on the test users; `pictures` are names of PNG files with
-    plots.
+    `evaluations` are those on the test users, with the keys `model`, `tfidf` and `majority` (the two baselines);
+    `pictures` are names of PNG files with plots.
     """
     model, cutoff = evaluations["model"], facts.age_cutoff
     sections = [
@@ -114,7 +114,7 @@ def baseline_verdict(evaluations: Mapping[str, Evaluation]) -> str:
 
 
 def is_clearly_better(better: Share, worse: Share) -> bool:
-    """Whether the first confidence interval is entirely above the second."""
+    """Whether the confidence interval of `better` is entirely above that of `worse`."""
     return better.low > worse.high
 
 

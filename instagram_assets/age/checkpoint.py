@@ -59,7 +59,7 @@ def save_checkpoint(folder: Path, training: str, checkpoint: Checkpoint) -> None
 
 
 def load_checkpoint(folder: Path, training: str) -> Checkpoint | None:
-    """The newest undamaged checkpoint of the training with the fingerprint `training`; None if there is none.
+    """The newest undamaged checkpoint of the training with the fingerprint `training`; None without one.
 
     Damaged files are skipped with a warning.
     """

@@ -29,7 +29,7 @@ _OF_PEOPLE = ("age_cutoff", "validation_share", "test_share")
 
 
 def weight_options(options: AgeSettings) -> dict[str, int | float]:
-    """The hyperparameters that determine the weights, given the labelled users of each set."""
+    """The hyperparameters that, together with the labelled users of each set, determine the trained weights."""
     return options.model_dump(include=set(_OF_WEIGHTS))
 
 
@@ -87,10 +87,11 @@ def training_data(
     posts: pa.RecordBatchReader | None = None,
     on_unused: Callable[[list[str]], object] | None = None,
 ) -> TrainingData:
-    """Load and split the labelled users that the settings name; `posts` is as for `pipeline.train_model`.
+    """Load the labelled users of the configured files, and split them into sets.
 
-    `on_unused` is called with one message per unusable row and user, also before an error is raised. Raises
-    SettingsError, FileError or TrainingDataError if the data cannot be used for training.
+    `posts` are rows of the lake's table `posts` (None: all), used if the settings name no folder of texts. `on_unused`
+    is called with one message per unusable row and user, also before an error is raised. Raises SettingsError,
+    FileError or TrainingDataError if the data cannot be used for training.
     """
     options = settings.age
     if not options.labels:

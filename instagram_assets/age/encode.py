@@ -130,7 +130,8 @@ class PostEncoder:
 
     It copies the weights, so create a new instance after further training. A post's vector does not depend on the other
     posts of its batch, except for rounding. Language models of width below 128 are computed in float32 even if `dtype`
-    is bf16, which would not be faster. Raises SettingsError when `max_seq_len` exceeds the language model's maximum.
+    is bf16, since bf16 would not be faster. Raises SettingsError when `max_seq_len` exceeds the language model's
+    maximum.
     """
 
     def __init__(

@@ -90,10 +90,10 @@ class TestPredictions(NamedTuple):
 def predict_test_set(
     people: pa.Table, parts: Mapping[str, str], trained: "TrainedModel", options: AgeSettings
 ) -> TestPredictions:
-    """Calibrate a trained model by number of posts and predict the test users, beside the TF-IDF baseline.
+    """Calibrate a trained model by number of posts; predict the test users with it and with the TF-IDF baseline.
 
-    `people` has the columns username, label and texts; `parts` maps each username to its set. The calibrated numbers of
-    posts depend on the test users only through their post counts per label, not through their texts.
+    `people` has the columns username, label and texts; `parts` maps each username to its set. Which numbers of
+    posts are calibrated depends on the test users only through their post counts per label, not through their texts.
     """
     apart, test = (_part_of(people, parts, part) for part in ("calibration", "test"))
     own, tested = (holdout_scores(part, trained, options) for part in (apart, test))

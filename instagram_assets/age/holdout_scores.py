@@ -19,8 +19,8 @@ Floats = NDArray[np.float64]
 class HoldoutScores(NamedTuple):
     """Logits of users: `logits`, float64[users], over all posts, and `by_count`, float64[users, len(POST_COUNTS)].
 
-    `by_count` is over random samples of so many posts, NaN if a user has fewer. `posts`, int64[users], counts posts
-    with text.
+    `by_count` is over random samples of `POST_COUNTS` posts, NaN where a user has fewer. `posts`, int64[users], counts
+    posts with text.
     """
 
     logits: Floats
@@ -29,7 +29,7 @@ class HoldoutScores(NamedTuple):
 
 
 def holdout_scores(people: pa.Table, trained: "TrainedModel", options: AgeSettings) -> HoldoutScores:
-    """Compute the trained model's logits of users (columns username and texts), as for predictions.
+    """Compute the trained model's logits of users (columns username and texts), as at inference.
 
     Each distinct post is encoded only once, even if it is in several samples.
     """

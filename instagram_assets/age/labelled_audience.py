@@ -23,7 +23,7 @@ SAMPLED = "if the people of known age are a random sample of this audience"
 
 @dataclass(frozen=True)
 class Anchored:
-    """The share estimated with `labelled` accounts of known age, and `before`, the share without them."""
+    """The share estimated with accounts of known age (`labelled`: how many), and `before`, the share without them."""
 
     share: Prevalence
     before: Prevalence

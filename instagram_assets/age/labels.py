@@ -28,7 +28,7 @@ _TO_UNDERSCORE = re.compile(r"[\s.\-]+")
 
 
 class CsvRow(NamedTuple):
-    """One CSV row: its first line number, and its cells by column name or a message about what is wrong."""
+    """One CSV row: its first line number, and its cells (column → text), or an error message if it is invalid."""
 
     line: int
     cells: dict[str, str]
@@ -42,8 +42,8 @@ def read_csv_rows(
 
     `columns` maps each column to read to its accepted names, in lower case with `_` between words; of each group in
     `needed` at least one column is required. Other columns are ignored, missing cells are empty. The separator is the
-    one of `CSV_SEPARATORS` that finds most columns in the header. UTF-8 with or without a byte order mark, the encoding
-    of `limits`, or CP949, which Korean spreadsheets write; also packed with gzip or xz.
+    one of `CSV_SEPARATORS` that finds most columns in the header. Files are in UTF-8 with or without a byte order mark,
+    in the encoding of `limits`, or in CP949, which Korean spreadsheets write; also compressed with gzip or xz.
     Raises FileError with the line when the file cannot be read, lacks a needed column or never closes a quote.
     """
     if path.suffix.lower() in _SPREADSHEETS:
@@ -115,7 +115,7 @@ def _wrong_encoding(path: Path, limits: IngestSettings) -> tuple[str | None, Fil
 def _header(
     line: str, path: Path, number: int, columns: Mapping[str, Sequence[str]], needed: Sequence[Sequence[str]]
 ) -> tuple[str, dict[str, int], int]:
-    """The separator, the index of each requested column that exists, and the number of columns."""
+    """The separator, the index of each of `columns` that the header has, and the header's number of columns."""
     found = [(separator, *_places(line, separator, columns)) for separator in (_NO_SEPARATOR, *CSV_SEPARATORS)]
     separator, places, names = max(found, key=lambda entry: (len(entry[1]), len(entry[2])))
     where = f"line {number}"

@@ -1,4 +1,4 @@
-"""Converts age models of the original project, torch `.pth` files, into our format.
+"""Converts age models of the original project, torch `.pth` files, into the format of `model_files`.
 
 The original's tensor names are undocumented, but its architecture is known. So the tensors of the head are matched by
 shape, and those of the language model by name after an arbitrary prefix.
@@ -35,7 +35,7 @@ _WAY = "1"  # incremented when a code change would convert the same file to anot
 def resolve_model(path: Path, settings: Settings) -> tuple[Path, Settings]:
     """The folder of the age model at `path`, and the settings with the model's cut-off age and maximum length.
 
-    A `.pth` file is converted first; cut-off age and maximum length are then taken from the settings. Raises
+    A `.pth` file is converted first; cut-off age and maximum sequence length are then taken from the settings. Raises
     SettingsError if explicit settings differ from the model's, ModelError if there is no usable model.
     """
     options, cache = settings.age, settings.folder("models")

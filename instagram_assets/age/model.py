@@ -54,7 +54,7 @@ def post_vectors(model: AgeModel, ids: Tensor, mask: Tensor) -> Tensor:
 
 
 def cls_vectors(backbone: Any, ids: Tensor, mask: Tensor) -> Tensor:
-    """The same vectors as `post_vectors`, for a language model without head."""
+    """The concatenated [CLS] vectors of a language model's last four layers, as in `post_vectors`."""
     states = backbone(input_ids=ids, attention_mask=mask, output_hidden_states=True).hidden_states
     return torch.cat([state[:, 0] for state in states[-CLS_LAYERS:]], dim=-1)
 

@@ -1,6 +1,7 @@
-"""Saving and loading of age models: a folder with language model and tokenizer in transformers format, and more.
+"""Saving and loading of age models: a folder with language model, tokenizer, head and configuration.
 
-`age_head.safetensors` contains the head, `age_config.json` the configuration, `README.md` the model card.
+Language model and tokenizer are in transformers format. `age_head.safetensors` contains the head, `age_config.json` the
+configuration, `README.md` the model card.
 """
 
 import hashlib
@@ -38,7 +39,7 @@ class AgeConfig:
 
     `calibration` has slope and intercept per number of posts, ascending (`CalibrationByPosts`): the probability is
     sigmoid(slope · logit + intercept). `model_name_or_path` is the language model that training started from, `purpose`
-    the declared purpose of the model.
+    what the model may be used for, as stated in the settings.
     """
 
     age_cutoff: int

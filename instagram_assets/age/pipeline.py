@@ -50,7 +50,7 @@ class Predictions(NamedTuple):
     """The rows of `age_predictions` for an audience, and its estimated share at or above the cut-off age.
 
     `forgotten` counts users that were omitted because their data was erased on request. `warnings` describe differences
-    between the audience and the test users, `words` are texts to show with the interval, by heading.
+    between the audience and the test users, `words` explains the interval, as heading → text.
     """
 
     table: pa.Table
@@ -91,7 +91,7 @@ class Predictions(NamedTuple):
 
 
 def check_enabled(settings: Settings) -> None:
-    """Raise SettingsError unless the age model is enabled and its purpose is declared."""
+    """Raise SettingsError unless the settings enable the age model and state its purpose."""
     switches = {
         "INSTAGRAM_ASSETS_AGE__ENABLED=true": settings.age.enabled,
         'INSTAGRAM_ASSETS_AGE__PURPOSE="what it is for, in a sentence"': bool(settings.age.purpose.strip()),
@@ -160,7 +160,7 @@ def predict_users(
     folder: Path | None = None,
     labelled: Path | None = None,
 ) -> Predictions:
-    """Predict a row of `age_predictions` for each user, and the share of users at or above the cut-off age.
+    """Predict the age label of each user (a row of `age_predictions`), and the share at or above the cut-off age.
 
     `folder` is the folder of the model and defaults to `model_folder`. Users whose data was erased on request are
     omitted. `labelled` is a CSV of users of this audience with known age (`username` and `age` or `birth_year`), which
@@ -212,7 +212,7 @@ def _known_ages(path: Path, settings: Settings) -> dict[str, int]:
 
 
 def stored_report(settings: Settings) -> ModelReport | None:
-    """The report of the configured model; None when it is not trained, or has no test users."""
+    """The report of the age model in the configured folder; None when it is not trained, or has no test users."""
     folder = model_folder(settings)
     facts = read_facts(folder)
     return make_report(facts, read_test(folder)) if facts and (folder / TEST_USERS).is_file() else None

@@ -23,7 +23,7 @@ ENOUGH = 20
 
 
 def post_count_class(number: int) -> str:
-    """The class of `POST_COUNT_CLASSES` for a user with this number of posts."""
+    """The class of a user with this number of posts, such as `2 to 9 posts` (see `POST_COUNT_CLASSES`)."""
     return POST_COUNT_CLASSES[max(least for least in POST_COUNT_CLASSES if least <= max(number, 1))]
 
 

@@ -88,7 +88,8 @@ def predict(users: pa.Table, loaded: "LoadedAgeModel", on_progress: _OnProgress 
     """One row of `age_predictions` for each row of `users`, in their order.
 
     `users` has the columns `username` and `texts` (list<string>), as `age.labels` returns; null and blank texts are
-    ignored. Users without text are `skipped`, with the reason. `on_progress` is called with the number of posts done.
+    ignored. Users without text have the status `skipped`, with the reason. `on_progress` is called with the number of
+    posts done.
     """
     config = loaded.source.config
     by_posts = CalibrationByPosts(config.calibration)

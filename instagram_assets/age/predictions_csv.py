@@ -27,9 +27,10 @@ def write_predictions_csv(
 ) -> None:
     """Write a table of `age_predictions` as CSV, replacing an existing file atomically.
 
-    The first two columns are those of bumc_instascraping, `Username` and `Age is equal to or greater than 21` (or
-    whatever the cut-off is): `1`, `0`, or empty where the model abstained. The columns of `age_predictions` follow.
-    UTF-8 with a byte order mark, so that spreadsheets read it; `spreadsheet_safe` as in `datasets.csv_cells.encode`.
+    The first two columns are those of the original project bumc_instascraping, `Username` and `Age is equal to or
+    greater than 21` (or whatever the cut-off is): `1`, `0`, or empty where the model abstained. The columns of
+    `age_predictions` follow. UTF-8 with a byte order mark, so that spreadsheets read it; `spreadsheet_safe` writes a
+    `'` before text that they would run as a formula.
     """
     others = [name for name in AGE_PREDICTIONS.schema.names if name not in ("account", "at_least_cutoff")]
     rows: list[list[Any]] = [["Username", f"Age is equal to or greater than {age_cutoff}", *others]]
@@ -44,8 +45,9 @@ def write_share_csv(
 ) -> Path:
     """Write the shares of an audience above and below the cut-off to a CSV beside its predictions; returns the path.
 
-    The file has the name of the predictions with `_share`. Columns: `people`, `share` (empty if there is no point
-    estimate), `low` and `high` of the 95 % interval, `accounts`, `assumes`, `note`, `warnings`, `by_known_ages`.
+    The file has the name of the predictions file with `_share` appended. Columns: `people`, `share` (empty if there is
+    no point estimate), `low` and `high` of the 95 % interval, `accounts`, `assumes`, `note`, `warnings`,
+    `by_known_ages`.
     """
     path = predictions.with_name(f"{predictions.stem}_share{predictions.suffix or '.csv'}")
     rows: list[Sequence[Any]] = [

@@ -117,7 +117,7 @@ def prevalence(
 
 
 def or_interval_alone(found: Prevalence) -> Prevalence:
-    """The estimate, without its point estimate if the interval is too wide for one."""
+    """The estimate `found`; if its interval is too wide for a point estimate, with the interval only."""
     if found.high - found.low <= WIDEST:
         return found
     return replace(found, share=None, note="the data leave nearly every share possible")
@@ -161,7 +161,7 @@ class _Class(NamedTuple):
 
 
 class _Group(NamedTuple):
-    """Accounts compared at one number of posts: mean score, number of accounts, held-out users of each label."""
+    """Accounts compared with held-out users at one number of posts: mean score, number, held-out users by label."""
 
     mean: float
     n: int

@@ -23,7 +23,7 @@ PARTS: tuple[SplitPart, ...] = ("test", "calibration", "validation", "train")
 
 
 class Split(NamedTuple):
-    """The set of each user, the users with their texts, and which texts were removed.
+    """The set of each user, the users with their texts, and how many texts were removed.
 
     `people` has the columns of `LABELLED_SCHEMA`, without texts that also occur in an earlier set (in the order of
     `PARTS`). `parts` maps each username to its set, `shared` counts the removed texts, and `emptied` lists the users
@@ -41,8 +41,8 @@ def split_users(labelled: pa.Table, seed: int, validation_share: float, test_sha
 
     Half of `validation_share` is the validation set, the other half the calibration set.
 
-    The split is deterministic for seed and usernames, independent of the order of rows, and nearly stable if users are
-    added. Raises TrainingDataError when a label has too few users.
+    The split is deterministic for seed and usernames, independent of the order of rows, and nearly unchanged for the
+    other users if users are added. Raises TrainingDataError when a label has too few users.
     """
     names, labels = labelled["username"].to_pylist(), labelled["label"].to_pylist()
     parts: dict[str, SplitPart] = {}

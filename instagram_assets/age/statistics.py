@@ -16,7 +16,7 @@ _BinaryLabels = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Share:
-    """A proportion of `n` cases with its 95 % interval; for `n` = 0 the share is None and the interval 0 to 1."""
+    """A proportion of `n` users with its 95 % interval; for `n` = 0 the share is None and the interval 0 to 1."""
 
     share: float | None
     low: float
@@ -34,7 +34,7 @@ class Bin:
 
 @dataclass(frozen=True)
 class Abstention:
-    """Performance if users with probability below `below` get no label: share of labelled users, and their accuracy."""
+    """Performance if users with probability below `below` get no label: share of users with a label, and accuracy."""
 
     below: float
     coverage: Share
@@ -56,9 +56,9 @@ class GroupMetrics:
 class Evaluation:
     """All metrics of one set of predictions.
 
-    `confusion` is [[true 0 said 0, true 0 said 1], [true 1 said 0, true 1 said 1]]. `slope` and `intercept` are those
-    of the logistic regression of the label on the predicted log-odds (Cox 1958): 1 and 0 when well calibrated; None
-    for one class, constant predictions, and predictions that separate the classes.
+    `confusion` counts users by true and predicted label: [[0 as 0, 0 as 1], [1 as 0, 1 as 1]]. `slope` and `intercept`
+    are those of the logistic regression of the label on the predicted log-odds (Cox 1958): 1 and 0 when well
+    calibrated; None for one class, constant predictions, and predictions that separate the classes.
     """
 
     n: int

@@ -80,7 +80,8 @@ def train(
 
     Users in "validation" are used for early stopping, other users not at all. Post vectors and checkpoints are stored
     below `folder`: an interrupted training resumes, with bit-identical weights on the same CPU with the same number of
-    threads, and a finished training is only loaded. `on_progress` is called with a message every `print_step` steps.
+    threads, and the result of a finished training is loaded without training. `on_progress` is called with a message
+    every `print_step` steps.
 
     Raises TrainingDataError when one label has no users, TrainingError when the loss is NaN or infinite, SettingsError,
     ModelError, and StorageError when the disk cannot be written.
@@ -206,7 +207,7 @@ def _where_it_stands(folder: Path, training: str) -> tuple[TrainingState, int]:
 
 
 def _keeper(folder: Path, training: str, state: TrainingState, number: int, seconds: float) -> Callable[[bool], None]:
-    """A function that writes a checkpoint of `state`: always if called with True, else every `seconds` seconds."""
+    """A function that writes a checkpoint of `state`: always if called with True, else at most every `seconds` s."""
     last = time.monotonic()
 
     def keep(now: bool) -> None:

@@ -1,4 +1,4 @@
-"""The texts of each account, from the table `posts` or from a folder with one file per user."""
+"""The post texts (captions) of each account, from the table `posts` or from a folder with one file per user."""
 
 import re
 from collections import Counter, defaultdict
@@ -162,8 +162,8 @@ def texts_of_folder(
 ) -> pa.Table:
     """The texts of the users that have a file in a folder, or of `usernames`, as the columns of `USER_TEXTS`.
 
-    Raises FileError when the folder does not exist or has no user file; an unreadable file becomes its user's `reason`
-    and does not affect others.
+    Raises FileError when the folder does not exist or has no user file; for an unreadable file, the user's
+    `reason` is the error, and other users are not affected.
     """
     return texts_table(users_of_folder(folder, usernames, limits))
 
@@ -171,7 +171,10 @@ def texts_of_folder(
 def users_of_folder(
     folder: Path, usernames: Collection[str] | None = None, limits: IngestSettings | None = None
 ) -> Iterator[UserTexts]:
-    """Like `texts_of_folder`, one user at a time, sorted by name or in the order of `usernames`."""
+    """Yields the texts of each user that has a file in a folder, sorted by name, or of `usernames` in their order.
+
+    Errors as in `texts_of_folder`.
+    """
     yield from scan_user_folder(folder, limits).users(usernames)
 
 

@@ -1,1 +1,1 @@
-"""Engagement metrics of posts: impressions, growth of likes over time, and virality labels."""
+"""Engagement metrics of posts: engagement rate (`impression`), growth of likes over time, and virality labels."""

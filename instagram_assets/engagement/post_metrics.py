@@ -1,4 +1,4 @@
-"""Metrics of posts: impressions (reactions per follower), and how likes, comments, views and plays grow over time."""
+"""Metrics of posts: the engagement rate `impression`, and growth of likes, comments, views and plays over time."""
 
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ from instagram_assets.storage.duckdb_connection import Query
 
 
 def impression(likes: int | None, comments: int | None, followers: int | None) -> float | None:
-    """Returns (likes + comments) / followers of one post.
+    """Returns the engagement rate of one post: (likes + comments) / followers.
 
     None if a number is unknown or negative (exports have -1 for hidden likes), or if there are no followers.
     """
@@ -23,7 +23,7 @@ def impression(likes: int | None, comments: int | None, followers: int | None) -
 
 
 def impressions(posts: pa.Table) -> pa.Table:
-    """Returns the impression of every post: a table of `schemas.IMPRESSIONS` in the order of `posts`.
+    """Returns the engagement rate of every post: a table of `schemas.IMPRESSIONS` in the order of `posts`.
 
     `posts` is a table of `schemas.POSTS`, whose `followers` are from the profile observed nearest in time. Same formula
     and nulls as `impression`; hidden likes count as unknown even if the data contains a number.
@@ -59,11 +59,11 @@ def count_observations(query: Query) -> ObservationCounts:
 
 
 def median_growth(query: Query, name: str) -> list[tuple[float, float]]:
-    """Returns the growth of a metric of GROWING by day: (days since first observation, median ratio to its value).
+    """Returns the growth of a metric by day: (days since first observation, median ratio to the first value).
 
-    The median is over posts. Only posts with at least two observations and a first value above zero are used. Days are
-    rounded down, and only a post's last observation per day counts, so that frequently observed posts do not have more
-    weight.
+    `name` is one of GROWING. The median is over posts. Only posts with at least two observations and a first value
+    above zero are used. Days are rounded down, and only a post's last observation per day counts, so that frequently
+    observed posts do not have more weight.
     """
     # Medians by row number, since DuckDB's own would keep each day's ratios in memory, and rounds differently.
     rows = query(

@@ -48,11 +48,11 @@ class Items:
     numbers: dict[str, Floats]
 
     def measured(self, name: str) -> Floats:
-        """Returns the values of one of `VIRALITY_MEASURES`."""
+        """Returns the values of the virality measure `name`, one of `VIRALITY_MEASURES`."""
         return self.numbers["likes"] + self.numbers["comments"] if name == "engagement" else self.numbers[name]
 
     def groups(self, scope: str) -> dict[str, Integers]:
-        """The row indices of each comparison group by name: one per kind (post, reel, ad), and account by `scope`."""
+        """Comparison groups as name → row indices: by kind (post, reel, ad), and unless `scope` is `all` by account."""
         rows: dict[str, list[int]] = {}
         for row, (kind, account) in enumerate(zip(self.kinds, self.accounts, strict=True)):
             rows.setdefault(_group(kind, account, scope), []).append(row)
@@ -80,7 +80,7 @@ ViralityRule = Callable[[Items, ViralitySettings], RuleResults]
 
 
 def top_fraction(items: Items, options: ViralitySettings) -> RuleResults:
-    """Labels as viral the top `fraction` of each group; the score is the share of the other items that are lower.
+    """Labels as viral the top `fraction` of each group; the score is the fraction of the other items that are lower.
 
     A row is viral if the rows with equal or higher values, including itself, are at most that fraction of the group; so
     tied rows at the cut are not viral. Groups of fewer than five items, or in which the fraction is less than one item,
@@ -131,9 +131,9 @@ def account_baseline(items: Items, options: ViralitySettings) -> RuleResults:
     2^(−age / half-life) of the final value is expected by then. Later posts are never used, so labels do not change
     when posts are added.
 
-    The spread is at least a tenth, and at least the Poisson counting error, so that few likes do not look unusual.
-    Published half-lives are 19 to 21 hours (Simply Measured, 2014, and later studies). Iglewicz and Hoaglin, How to
-    detect and handle outliers, 1993.
+    The spread (1.4826 MAD) is at least 0.1, and at least the Poisson counting error, so that few likes do not look
+    unusual. Published half-lives are 19 to 21 hours (Simply Measured, 2014, and later studies). Iglewicz and Hoaglin,
+    How to detect and handle outliers, 1993.
     """
     found, values, what = _begin(items, options)
     early = items.ages < MIN_AGE_HOURS
@@ -219,7 +219,10 @@ def _compare(
     group: str,
     what: str,
 ) -> None:
-    """Set the labels of one group's posts: each is compared with the previous ones; `rows` are sorted by time."""
+    """Set the labels of one group's posts: each is compared with the previous ones; `rows` are sorted by time.
+
+    `shares` are the expected fractions (0–1) of the final values at each post's age, by `_expected_share`.
+    """
     x = np.log1p(values[rows] / shares[rows])
     # Posts with the same timestamp are not before each other.
     before = np.searchsorted(items.taken_at[rows], items.taken_at[rows], "left")
@@ -256,14 +259,14 @@ def _usual(x: Floats, before: Integers, previous: int) -> tuple[Floats, Floats]:
 
 
 def _expected_share(ages: Floats, half_life: float) -> Floats:
-    """Returns the expected share of a post's final reactions at an age in hours."""
+    """Returns the expected fraction (0–1) of a post's final reactions at an age in hours."""
     if not half_life:
         return np.ones(len(ages))
     return 1 - np.exp2(-np.maximum(ages, MIN_AGE_HOURS) / half_life)
 
 
 def _medians(windows: Floats, numbers: Integers) -> Floats:
-    """Returns the median of each row without NaN, `numbers` having the counts of other values; NaN for no values."""
+    """Returns the median of each row without NaN, NaN if it has no other; `numbers` are the counts of other values."""
     ordered = np.sort(windows, axis=1)  # NaN is sorted last
     rows, last = np.arange(len(windows)), np.maximum(numbers, 1)
     middle: Any = (ordered[rows, (last - 1) // 2] + ordered[rows, last // 2]) / 2

@@ -1,7 +1,7 @@
 """Adds captions to the images of a merged JSON or of a folder, without Dagster: reads files, writes files.
 
-The equivalent of image_caption.py of data_refine. How images are captioned is passed in as a function from image files
-to a table, such as `caption_all` with its model and store bound to it.
+The equivalent of image_caption.py of the original project data_refine. How images are captioned is passed in as a
+function from image files to a table, such as `caption_all` with its model and store bound to it.
 """
 
 import os
@@ -42,7 +42,7 @@ class CaptionSummary(NamedTuple):
     """The output files of a captioning run and its counts.
 
     Of the `images`, `captioned` got a new caption, `kept` already had one, `left_out` exceeded the limit per post, and
-    `without` counts the images without caption by reason.
+    `without` counts images that got no caption, by reason.
     """
 
     path: Path
@@ -150,7 +150,7 @@ def caption_folder(
 
 
 def _existing(record: Mapping[str, Any], key: str) -> list[Any]:
-    """Returns a record's existing value per image; nulls if their number differs from that of the images."""
+    """Returns the list `key` of a record, one value per image; nulls if its length differs from that of the images."""
     images, values = record_images(record), record.get(key)
     return list(values) if isinstance(values, list) and len(values) == len(images) else [None] * len(images)
 

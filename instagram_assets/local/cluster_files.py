@@ -95,7 +95,7 @@ def read_embeddings(file: Path) -> pa.Table:
 
 
 def cluster_files(embeddings: pa.Table, options: ClusterSettings, source: Path) -> FileClusters:
-    """Clusters the files of `embed_source`; identical files share a cluster and count once.
+    """Clusters the files of a table of `embed_source`; identical files share a cluster and count once.
 
     `source` is the folder or JSON that file names are relative to, as returned by `embeddings_source`.
     """

@@ -81,8 +81,8 @@ def merge_posts(
     """One row per post or reel: its newest observation, with its owner's profile at that time (contract `posts`).
 
     Takes the result of `read_export`, or tables of the contracts `raw_posts`, `raw_reels` and `raw_profiles`, with rows
-    in any order. A post that was ever observed as a reel is a reel. `mode` is `all`, `post` or `reel`. Sorted by
-    account, day, post_id. Raises ContractError for other tables.
+    in any order. A post that was ever observed as a reel is a reel. `mode` selects rows: `all`, or only kind `post` or
+    `reel`. Sorted by account, day, post_id. Raises ContractError for other tables.
 
     >>> from instagram_assets import merge_posts, read_export
     >>> posts = merge_posts(read_export("posts.json", "profiles.json"))

@@ -42,9 +42,9 @@ def measure_images(
     """Measures size, sharpness and near-duplicates of images, and whether they pass: `passed`, else with `reason`.
 
     Columns as in the contract `image_quality`, plus `file`, `width` and `height` (pixels); `near_group` is the image_id
-    of the first of its near-duplicates. The limits are those of `settings.quality` unless given. Later steps skip
-    images that did not pass. `folder` is the media folder, for the lake's table `images`; measurements are cached in
-    `keep`.
+    of the first of its near-duplicates. `min_side` and `min_sharpness` default to those of `settings.quality`. Later
+    steps skip images that did not pass. `folder` is the media folder, for the lake's table `images`; measurements are
+    cached in the folder `keep`.
 
     >>> from instagram_assets import measure_images
     >>> measured = measure_images("pictures")

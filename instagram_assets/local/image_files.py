@@ -73,7 +73,7 @@ def record_images(record: Mapping[str, Any]) -> list[object]:
 def images_in_folder(folder: Path, warn: Warn = log_warning) -> list[Path]:
     """The image files below a folder, sorted; calls `warn` with a line about other files.
 
-    Raises FileError if missing.
+    Raises FileError if there is no such folder.
     """
     found = scan_image_folder(folder)
     if found.others:
@@ -110,10 +110,10 @@ def skipped_files_message(folder: Path, others: Mapping[str, list[Path]]) -> str
 
 
 def relative_name(source: Path, file: Path) -> str:
-    """Returns the name of a file of `find_images` in outputs: its path relative to the folder, or to that of the JSON.
+    """Returns the name of an image file in outputs: its path relative to the folder `source`, or to that of the JSON.
 
-    A file outside of it, which only a JSON can list, is named by its full path. Bytes of the name that are not UTF-8
-    become U+FFFD.
+    A file outside of that folder, which only a JSON can list, is named by its full path. Bytes of the name that are not
+    UTF-8 become U+FFFD.
     """
     folder = source if source.is_dir() else source.parent
     seen = file.relative_to(folder) if file.is_relative_to(folder) else file
@@ -146,7 +146,7 @@ def _image_id(path: Path) -> str | Failed:
 
 
 def _why_none(path: Path) -> str | None:
-    """Returns why a file is not an image, an empty text for an image, and None for what is no regular file."""
+    """Returns the reason why a file is not an image; empty for an image, None if it is not a regular file."""
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
             return None

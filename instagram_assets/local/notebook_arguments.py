@@ -21,12 +21,12 @@ TableLike = Any
 
 
 def settings_or_defaults(settings: Settings | None) -> Settings:
-    """Returns the given settings, or else all defaults, ignoring `.env` and the environment."""
+    """Returns `settings`; if None, the default settings, ignoring `.env` and environment variables."""
     return Settings.model_construct() if settings is None else settings
 
 
 def override(section: _Section, **given: Any) -> _Section:
-    """A section of the settings with the values that are not None replaced. Raises SettingsError for invalid ones."""
+    """A copy of a settings section with the values of `given` that are not None. Raises SettingsError if invalid."""
     values = {name: value for name, value in given.items() if value is not None}
     try:
         return type(section).model_validate(section.model_dump(exclude_unset=True) | values)
@@ -44,7 +44,7 @@ def is_table_like(value: object) -> bool:
 def to_table(value: TableLike, columns: Sequence[str], remedy: str) -> pa.Table:
     """Converts the value to a pyarrow table with at least these columns.
 
-    Raises ContractError with the text `remedy`.
+    Raises ContractError, whose message ends with `remedy`, if it is no table or lacks a column.
     """
     if not is_table_like(value):
         raise ContractError(f"{type(value).__name__} is no table. {remedy}.")
@@ -104,8 +104,8 @@ class ImageRows(NamedTuple):
 def resolve_images(source: ImageInput, folder: str | Path | None = None) -> ImageRows:
     """Resolves the images to process. Raises FileError if there are none, ContractError for a table without files.
 
-    Rows with `passed` false are skipped, those without a file keep their reason. A table of the lake's `images` has
-    `path` instead of `file`: `folder` is the media folder that it is relative to.
+    Rows with `passed` false are skipped, rows without a file keep the reason in the table. A table of the lake's
+    `images` has `path` instead of `file`: `folder` is the media folder that it is relative to.
     """
     positions, files, skipped = _of_table(source, folder) if is_table_like(source) else _of_paths(source)
     known = image_ids(dict.fromkeys(file for file in files if file is not None))

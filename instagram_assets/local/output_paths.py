@@ -27,7 +27,7 @@ def clusters_path(source: Path) -> Path:
 
 
 def contact_sheet_path(table: Path, source: Path) -> Path:
-    """The path of the contact sheet for a CSV: beside it, or beside the image folder if the CSV is in that folder."""
+    """The path of a CSV's contact sheet: beside the CSV, or beside the image folder if the CSV is in that folder."""
     sheet = table.with_suffix(".jpg")
     if not source.is_dir() or not sheet.resolve().is_relative_to(source.resolve()):
         return sheet

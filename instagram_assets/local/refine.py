@@ -1,4 +1,4 @@
-"""Equivalents of data_refine's programs refine.py and to_csv.py, without Dagster.
+"""Equivalents of refine.py and to_csv.py of the original project data_refine, without Dagster.
 
 `refine` turns a folder with an export into a merged JSON with its images; `to_csv` turns any merged or captioned JSON
 into CSV.
@@ -118,9 +118,10 @@ def to_csv(
     """Write a merged or captioned JSON as CSV beside it, with a column for every key of its records.
 
     With `kind` (`post` or `reel`), or if all records have the same kind, the file is `<name>.csv`; else there are two,
-    `<name>_post.csv` and `<name>_reel.csv`. Records without a kind count as `kind`, or as posts if that is None. The
-    JSON is read twice, so that memory is bounded. Raises FileError if it is not a merged dataset, and if it would
-    overwrite a CSV that was not made from it by this function, or that was changed since.
+    `<name>_post.csv` and `<name>_reel.csv`. Records without a kind count as `kind`, or as posts if that is None.
+    `impression`, `caption_raw` and `spreadsheet_safe` are as for `datasets.csv.write_csv`. The JSON is read twice, so
+    that memory is bounded. Raises FileError if it is not a merged dataset, and if it would overwrite a CSV that was not
+    made from it by this function, or that was changed since.
     """
 
     def kind_or_default(record: dict[str, Any]) -> PostKind:

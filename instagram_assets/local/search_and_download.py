@@ -56,10 +56,10 @@ def download_images(
 ) -> pa.Table:
     """Download images into `folder`, each once; returns a row per image: the contract `images`, and its `file`.
 
-    `images` is a table of posts (of which the first `images_per_post` images are taken; 0, the default: all), the table
-    of `search_images`, or URLs. For URLs and search results, post, account and day are null and `position` is the index
-    from 0. Files already in the folder are not downloaded again. `status` is `ok`, `failed`, `expired` or `refused`,
-    with the `reason`; only public https URLs are requested, unless `settings.download` allows others. Raises
+    `images` is a table of posts (the first `images_per_post` images of each are downloaded; 0, the default: all), the
+    table of `search_images`, or URLs. For URLs and search results, post, account and day are null and `position` is the
+    index from 0. Files already in the folder are not downloaded again. `status` is `ok`, `failed`, `expired` or
+    `refused`, with the `reason`; only public https URLs are requested, unless `settings.download` allows others. Raises
     StorageError if writing to the disk fails.
 
     >>> from instagram_assets import download_images, load_settings

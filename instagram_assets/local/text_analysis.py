@@ -29,8 +29,8 @@ def tokenize(
 
     For a table of posts, the contract `tokens`: one row per post that has a caption. For texts, one row each, also for
     an empty one, with `text` instead of post, account and day. `text.part_of_speech.POS_CLASSES` lists the parts of
-    speech. The tokenizer and the user's words file are those of `settings.text`. Raises SettingsError if the tokenizer
-    is not installed, FileError if the words file is invalid.
+    speech. The tokenizer is that of `settings.text`, as is the lexicon (TOML) unless `words_file` is passed. Raises
+    SettingsError if the tokenizer is not installed, FileError if the words file is invalid.
 
     >>> from instagram_assets import tokenize
     >>> tokenize(["#산책 @sun_diary ☀️", None]).select(["hashtags", "mentions", "emojis"]).to_pylist()
@@ -54,7 +54,7 @@ def tokenize(
 
 
 def _column(texts: Any) -> pa.Array:
-    """Converts texts of any library to one Arrow array; missing ones become null."""
+    """Converts a column of strings of any library to one Arrow array; missing values become null."""
     if isinstance(texts, str):
         return pa.array([texts], pa.string())
     if isinstance(texts, pa.ChunkedArray):

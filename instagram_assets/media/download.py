@@ -227,7 +227,7 @@ class _Run:
         return True
 
     def _report_stored(self, job: DownloadJob, entry: StoredMedia, attempts: int) -> None:
-        """Report a stored file to each request for it; cached files must not exceed the size limits either."""
+        """Report a stored file to each request for it; cached files are checked against the size limits too."""
         for number, index in enumerate(job.indexes):
             request = self._requests[index]
             if self._options.forgotten.has("image", entry.image_id):
@@ -274,7 +274,7 @@ def _check_entry(entry: StoredMedia, limits: SizeLimits) -> None:
 
 
 def _with_remedy(problem: BaseException) -> BaseException:
-    """Returns a memory error as StorageError with a remedy; any other exception unchanged."""
+    """Returns an out-of-memory error as a StorageError with a remedy; any other exception unchanged."""
     if isinstance(problem, MemoryError) or str(problem) == "can't start new thread":
         remedy = "Raise its limit (ulimit -v) or lower max_concurrent_requests"
         return StorageError(f"Out of memory. {remedy}, then run again.")

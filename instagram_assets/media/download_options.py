@@ -22,7 +22,7 @@ class SizeLimits:
 
 @dataclass(frozen=True)
 class DownloadOptions:
-    """The limits and permissions of a download. Times are in seconds; `DownloadSettings` explains shared fields."""
+    """The limits and permissions of a download. Times are in seconds; see `DownloadSettings` for fields it has too."""
 
     max_concurrent_requests: int = _DEFAULTS.max_concurrent_requests
     max_per_host: int = _DEFAULTS.max_per_host

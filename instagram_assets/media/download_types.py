@@ -19,7 +19,7 @@ class MediaRequest:
 
 @dataclass(frozen=True, slots=True)
 class DownloadOutcome:
-    """The result of one request. `image_id` (SHA-256 of the bytes) to `bytes` are None unless `status` is `ok`."""
+    """The result of one request; fields from `image_id` (the SHA-256) to `bytes` are None unless `status` is `ok`."""
 
     key: Hashable
     url: str | None

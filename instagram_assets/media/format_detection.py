@@ -81,7 +81,7 @@ def rejection_reason(head: bytes, kind: MediaKind) -> str:
 
 
 def image_format(head: bytes) -> str | None:
-    """Returns the name of a known image format by the first bytes; None for others."""
+    """Returns the name of a known image format by a file's first bytes; None for any other format."""
     if head[4:8] == b"ftyp":
         return _BRANDS.get(head[8:12].decode("latin-1"))
     if name := next((name for name, signature in _IMAGES.items() if signature.match(head)), None):
@@ -91,7 +91,7 @@ def image_format(head: bytes) -> str | None:
 
 
 def text_format(head: bytes) -> str | None:
-    """Returns the text format by the first bytes: SVG, HTML, XML or JSON; None for others."""
+    """Returns the text format by the first bytes: SVG, HTML, XML or JSON; None for any other format."""
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     return next((name for pattern, name in _TEXTS if pattern.match(text)), None)
 

@@ -170,7 +170,7 @@ class Fetch:
         raise MediaFailedError(f"more than {MAX_REDIRECTS} redirects")
 
     def _unreachable(self, reason: str) -> MediaTransientError:
-        """Returns the error for a failed connection: MediaUnreachableError if it is to the original URL's host."""
+        """Returns the error for a failed connection: MediaUnreachableError, but not for another host (redirect)."""
         return (
             MediaUnreachableError(reason)
             if host_of(self._requested_url) == host_of(self._url)
@@ -234,7 +234,7 @@ class Fetch:
 
 
 def _check_local_cause(error: OSError) -> None:
-    """Raise MediaRefusedError if an IP address is not public, and StorageError for too many open files."""
+    """Raise MediaRefusedError if `error` is due to a private IP address, StorageError if to too many open files."""
     if isinstance(error, PrivateAddressError):
         raise MediaRefusedError("address is not public") from error
     if error.errno in (errno.EMFILE, errno.ENFILE):

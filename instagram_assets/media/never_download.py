@@ -15,7 +15,7 @@ PAST_RETENTION = "past retention"
 
 
 def rows_past_retention(earlier: pa.Table, posts: pa.Table, before: datetime | None) -> pa.Table:
-    """Returns the earlier rows whose files retention has deleted and whose posts were last observed before `before`.
+    """Returns rows of `earlier` whose files retention has deleted and whose posts were last observed before `before`.
 
     `earlier` is a table `images` or `reel_videos`. `posts` needs account, post_id and observed_at; `before` is the
     retention cut-off, None if media are not deleted.
@@ -28,12 +28,12 @@ def rows_past_retention(earlier: pa.Table, posts: pa.Table, before: datetime | N
 
 
 def semi_join(rows: pa.Table, others: pa.Table) -> pa.Table:
-    """Returns the rows whose post (account and post_id) is also in `others`."""
+    """Returns those of `rows` whose post (account and post_id) is also in `others`."""
     return rows.filter(compute.is_in(_keys(rows), value_set=_keys(others)))
 
 
 def anti_join(rows: pa.Table, others: pa.Table) -> pa.Table:
-    """Returns the rows whose post (account and post_id) is not in `others`."""
+    """Returns those of `rows` whose post (account and post_id) is not in `others`."""
     return rows.filter(compute.invert(compute.is_in(_keys(rows), value_set=_keys(others))))
 
 

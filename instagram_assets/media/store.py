@@ -150,7 +150,7 @@ class MediaStore:
         return entry
 
     def _inspect(self, entry: StoredMedia) -> StoredMedia | None:
-        """Returns the entry if its file is unchanged (with a new mtime if the content is equal), else None."""
+        """Returns the entry if its file's content is unchanged (with the new mtime if that changed), else None."""
         path = f"{self.root}/{entry.path}"
         try:
             status = os.stat(path)

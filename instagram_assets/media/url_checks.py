@@ -109,7 +109,7 @@ def is_loopback(host: str) -> bool:
 
 
 def is_public(ip: str | _Address) -> bool:
-    """Whether an IP address is public; of an IPv6 address that embeds an IPv4 address, the latter is judged."""
+    """Whether an IP address is public; for an IPv6 address that embeds an IPv4 address, whether the IPv4 address is."""
     outer = ipaddress.ip_address(ip.partition("%")[0]) if isinstance(ip, str) else ip
     inner = _unwrapped(outer)
     if inner.version == 6 and inner not in _GLOBAL_UNICAST:

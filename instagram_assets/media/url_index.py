@@ -1,4 +1,7 @@
-"""The media store's SQLite index from URL identity to stored file; without it, files are downloaded again."""
+"""The media store's SQLite index from URL identity to stored file; without it, files are downloaded again.
+
+The URL identity is computed by `storage.fingerprints.url_identity`.
+"""
 
 import json
 import logging

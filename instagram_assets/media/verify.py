@@ -178,7 +178,7 @@ def _webp(data: _Data, max_megapixels: float) -> _Found:
 
 
 def _ends_in_zeros(data: _Data, start: int, length: int) -> bool:
-    """Whether a chunk ends in 1024 zero bytes: a lost disk write, since the arithmetic coder never writes them."""
+    """Whether a chunk ends in 1024 zero bytes, a sign of a lost disk write: the arithmetic coder never writes them."""
     return length >= 1024 and not any(data[start + length - 1024 : start + length])
 
 

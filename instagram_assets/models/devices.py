@@ -15,7 +15,7 @@ _MULTIPLIES_BF16 = ("amx_bf16", "avx512_bf16")
 
 
 def choose_device(wanted: str = "auto", setting: str = "MODELS__DEVICE") -> "torch.device":
-    """The configured device; `auto` selects the first available of cuda, mps and cpu.
+    """The device named `wanted`; `auto` selects the first available of cuda, mps and cpu.
 
     Raises SettingsError, which names the setting `setting`, if the device is not available.
     """
@@ -129,7 +129,7 @@ def tiled(layer: Linear) -> Linear:
     """The same layer, computed in tiles of `TILE` rows (padded), so that a row's result does not depend on the batch.
 
     Without tiles, the last bits of a row would depend on the batch size, because matrix kernels are chosen by shape and
-    differ in the order of summation. `rows` is float[n, in].
+    differ in the order of summation. The returned layer takes `rows`, float[n, in].
     """
     import torch
     from torch.nn import functional

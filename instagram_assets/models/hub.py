@@ -20,8 +20,8 @@ def pull_model(
     """Download the files of a model into `cache`, report sizes through `say`, and check the files.
 
     Files that exist are not downloaded again, and interrupted downloads resume. URL of the hub and token for private
-    models are read from HF_ENDPOINT and HF_TOKEN. If `name` is a folder, it is only checked. `pictures` is as for
-    `find_model`. Raises ModelError.
+    models are read from HF_ENDPOINT and HF_TOKEN. If `name` is a folder, it is only checked. `pictures=False` is
+    for a language model, which needs no image preprocessor. Raises ModelError.
     """
     if is_folder(name):
         source = find_model(name, revision, cache, pictures=pictures)

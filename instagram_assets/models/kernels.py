@@ -1,4 +1,4 @@
-"""Attention and linear layers for inference, each chosen by timing two implementations on the processor at hand.
+"""Attention and linear layers for inference, each chosen by timing two implementations on this machine's processor.
 
 Which one is faster depends on the processor's units and on the build of torch, not on names or flags: torch's fused
 attention in bf16 wins with AMX, and takes several times as long without.
@@ -33,9 +33,10 @@ _TIMED_ROWS = 200
 def choose_attention(
     queries: tuple[int, int, int, int], keys: int, dtype: "torch.dtype", device: "torch.device"
 ) -> Attention:
-    """The faster attention for `queries` of a shape [n, heads, rows, width] and so many keys, timed once per process.
+    """The faster attention for queries of shape `queries`, [n, heads, rows, width], timed once per process.
 
-    In fp32, on other devices than a CPU, and for very small models, it is torch's fused attention, untimed.
+    `keys` is the number of keys. In fp32, on other devices than a CPU, and for very small models, it is torch's fused
+    attention, untimed.
 
         attention = choose_attention((1, 12, 577, 64), 577, torch.bfloat16, torch.device("cpu"))
         attended = attention(q, k, v)
@@ -58,7 +59,7 @@ def fused_attention(queries: "Tensor", keys: "Tensor", values: "Tensor") -> "Ten
 def attention_by_products(queries: "Tensor", keys: "Tensor", values: "Tensor") -> "Tensor":
     """Scaled dot-product attention by two batched matrix products with a softmax between them.
 
-    As many images at once as their scores fit the processor's cache.
+    Processes as many images at once as have attention scores that fit into the processor's cache.
     """
     import torch
 
@@ -71,10 +72,11 @@ def attention_by_products(queries: "Tensor", keys: "Tensor", values: "Tensor") -
 
 
 def pack_linear_layers(model: Any) -> int:
-    """Lay out a model's linear layers for oneDNN's kernels in place, if its largest is faster so; returns how many.
+    """Pack a model's linear layers for oneDNN in place, if that is faster; returns the number of packed layers.
 
-    Inference on a CPU only: a packed layer has no attribute `weight` any more. In bf16 results are the same, in fp32
-    they differ in the last bits. Layers whose weight is read by others than themselves must be subclasses of Linear.
+    Only the largest layer is timed. Inference on a CPU only: a packed layer has no attribute `weight` any more. In bf16
+    results are the same, in fp32 they differ in the last bits. Subclasses of Linear are not packed, so a layer whose
+    weight other code reads must be of a subclass.
     """
     import torch
 
@@ -101,7 +103,7 @@ def pack_linear_layers(model: Any) -> int:
 
 
 def is_faster(candidate: Callable[[], object], usual: Callable[[], object]) -> bool:
-    """Whether `candidate` clearly takes less time than `usual`: least seconds of several rounds, in turns."""
+    """Whether `candidate` is clearly faster than `usual`, by the least seconds of several alternating rounds."""
     best = {candidate: float("inf"), usual: float("inf")}
     for work in best:
         work()

@@ -50,7 +50,7 @@ class ModelSource:
 
 
 def named_models(settings: Settings) -> dict[str, NamedModel]:
-    """The models named in the settings, by use; the age model's language model only if the age model is enabled."""
+    """The models named in the settings, as use → model; the age model's language model only if that is enabled."""
     models, age = settings.models, settings.age
     named = {
         "captions": NamedModel(models.caption_model, models.caption_revision),

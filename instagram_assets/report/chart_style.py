@@ -118,7 +118,7 @@ def set_range(
 
 
 def set_log_ticks(axes: "Axes", numbers: Sequence[float], letters: Path) -> None:
-    """Set the y axis for values plotted as log10(1 + value): ticks at 0, 1, 10, 100 …, also 2 and 5 if few."""
+    """Set the y axis for values plotted as log10(1 + value): ticks at 0, 1, 10, 100 …, also at 2, 5 … if few."""
     low, high = math.log10(min(numbers) + 1), math.log10(max(numbers) + 1)
     span = max(high - low, 0.3)
     bottom, top = low - 0.08 * span, high + 0.1 * span

@@ -118,8 +118,9 @@ def timeline(
 ) -> bytes:
     """A scatter chart over time of (days since 1970, number ≥ 0) in up to three groups: ordinary, highlighted, others.
 
-    Values are on a logarithmic scale. Empty groups are omitted from the legend. `subject`, such as the account, is a
-    prefix of the title and is shortened if both do not fit.
+    `days` maps the name of each group, in this order, to its points. Values are on a logarithmic scale. Empty groups
+    are omitted from the legend. `subject`, such as the account, is a prefix of the title and is shortened if both do
+    not fit.
     """
     import numpy as np
 
@@ -212,7 +213,7 @@ def word_cloud(weights: Mapping[str, float], title: str, *, size: PixelSize = (6
 def calibration_plot(
     points: Sequence[_CalibrationPoint], title: str, *, size: PixelSize = (360, 360), font: str = ""
 ) -> bytes:
-    """A reliability diagram: observed against predicted shares with confidence intervals and the diagonal.
+    """A reliability diagram: observed against predicted fractions (0–1) with confidence intervals and the diagonal.
 
     Points with a sample size of 0 are not drawn.
     """

@@ -41,7 +41,7 @@ def captioned_sheet(
     text_lines: int = 3,
     font: str = "",
 ) -> bytes:
-    """Thumbnails with a caption below each, in the font file `font`; otherwise as `contact_sheet`."""
+    """A JPEG of at most 100 kB with thumbnails and a caption below each; `tiles` are (image file, caption)."""
     letters = picture_font(font)
     shown = evenly_spaced(tiles, columns * rows)
     return _sheet(

@@ -19,7 +19,7 @@ _SECONDS_BETWEEN_REDRAWS = 0.1
 
 
 class ProgressUpdate(NamedTuple):
-    """The progress of an operation: `done` of `total` items called `what`, and a note."""
+    """The progress of an operation: `done` of `total` items, their name `what` (such as `images`), and a note."""
 
     what: str
     done: int

@@ -27,7 +27,7 @@ def viral_pictures(
     """PNG timelines by title, one for each account: its `measure` over time, accounts with the most viral posts first.
 
     `labels` is a table of `schemas.VIRAL_LABELS`, `measure` a key of VIRALITY_MEASURES. Days are those of `zone`. At
-    most `most` accounts are drawn, all for None. `font` is the font file of the settings.
+    most `most` accounts are drawn; None means all. `font` is the font file of the settings.
     """
     found: dict[str, list[_Row]] = {}
     for row in labels.select(["kind", "account", "taken_at", "viral", *_parts(measure)]).to_pylist():

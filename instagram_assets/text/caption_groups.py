@@ -53,7 +53,7 @@ def caption_groups(
 
 
 def _weights(texts: list[str]) -> "csr_array":
-    """The TF-IDF matrix of the texts, float32[texts, words], with rows of unit length, or zero without words."""
+    """The TF-IDF matrix of captions, float32[captions, words], with rows of unit length, or zero without words."""
     from scipy.sparse import csr_array
     from sklearn.feature_extraction.text import TfidfVectorizer
 

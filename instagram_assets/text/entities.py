@@ -92,7 +92,7 @@ def canonical_form(span: Span) -> str:
 
 
 def _interjection_form(raw: str) -> str:
-    """The canonical form of laughter and Korean faces (two characters) and of emoticons (:) for :-)))."""
+    """The canonical form of laughter and Korean faces (two characters) and of emoticons (`:)` for `:-))`)."""
     letter = _CRYING[0] if raw[0] in _CRYING else raw[0]
     if _JAMO.match(letter):
         return raw if "ㅅ" in raw or "ㅁ" in raw else 2 * letter
@@ -114,7 +114,10 @@ def plain_text(text: str) -> str:
 
 
 def _particle_at(caption: str, end: int, kind: str) -> re.Match[str] | None:
-    """The match of a Korean particle after an entity that ends at `end`: attached or (if not `foreign`) spaced."""
+    """The match of a Korean particle after an entity that ends at `end`, attached or after a space.
+
+    `kind` is the entity's kind; after one of kind `foreign`, only an attached particle matches.
+    """
     attached = _PARTICLE.match(caption, end)
     return attached if attached or kind == "foreign" else _SPACED_PARTICLE.match(caption, end + 1)
 

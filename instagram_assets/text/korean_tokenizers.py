@@ -21,7 +21,7 @@ _STEMS = ("VV", "VA", "XSV", "XSA")
 
 
 def kiwi_version() -> str:
-    """The name and version of the tokenizer."""
+    """The name and version of the tokenizer Kiwi."""
 
     return f"kiwi {version('kiwipiepy')}"
 
@@ -63,7 +63,7 @@ _OTHERWISE = "or set it to kiwi, which needs neither"
 
 
 def okt_version() -> str:
-    """The name and version of the tokenizer. Raises SettingsError if KoNLPy or Java is not installed."""
+    """The name and version of the tokenizer Okt. Raises SettingsError if KoNLPy or Java is not installed."""
     if missing := [name for name in ("konlpy", "jpype") if find_spec(name) is None]:
         raise SettingsError(
             f"{_SETTING}: {missing[0]} is not installed. Run `pip install 'instagram_assets[okt]'`, {_OTHERWISE}."

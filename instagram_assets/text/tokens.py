@@ -58,7 +58,7 @@ def find_tokenizer(options: TextSettings) -> Tokenizer:
 def tokenize(captions: Sequence[str | None], tokenizer: Tokenizer) -> list[list[TaggedWord]]:
     """The tagged words of each caption, without stop words and URLs; an empty list for a null caption.
 
-    Never raises, and the result for a caption does not depend on the others.
+    Never raises, and the result for a caption does not depend on the other captions.
     """
     return _tokenize([split_entities(caption or "") for caption in captions], tokenizer)
 
@@ -68,7 +68,10 @@ def token_batches(
     options: TextSettings,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Iterator[pa.RecordBatch]:
-    """Yields the rows of `tokens_table` in batches of 1,000 posts, with bounded memory."""
+    """Tokenize the captions of posts: yields rows of `schemas.TOKENS` in batches of 1,000 posts.
+
+    Memory is bounded.
+    """
     tokenizer = find_tokenizer(options)
     total = posts.num_rows if isinstance(posts, pa.Table) else 0
     done = 0

@@ -34,7 +34,7 @@ _ROWS_AT_ONCE = 10_000
 
 @dataclass(frozen=True)
 class Grouping:
-    """The groups of one source and scope (group number → image_ids); TF-IDF contrasts them with each other."""
+    """Image groups (number → image_ids) of one source (clusters or captions) and scope, contrasted by TF-IDF."""
 
     source: str
     scope: str

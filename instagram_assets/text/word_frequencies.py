@@ -37,12 +37,12 @@ def top_words(query: Query, n: int, pos: str | None = None) -> dict[str, int]:
 
 
 def top_words_by_account(query: Query, n: int, pos: str | None = None) -> dict[str, dict[str, int]]:
-    """Like `top_words`, for each account with any words, keyed by account name."""
+    """The `n` most frequent words of each account that has any, as account → word → count."""
     return _top_words(query, "account", n, pos)
 
 
 def top_words_over_time(query: Query, n: int, pos: str | None = None) -> dict[str, dict[str, int]]:
-    """Like `top_words`, for each day such as `2026-11-02`, or for each month if there are more than `MAX_DAYS` days."""
+    """The `n` most frequent words per day (such as `2026-11-02`), or per month if there are over `MAX_DAYS` days."""
     (days,) = query("SELECT count(DISTINCT day) AS days FROM token_counts")["days"].to_pylist()
     form = "%Y-%m-%d" if days <= MAX_DAYS else "%Y-%m"
     return _top_words(query, f"strftime(day, '{form}')", n, pos)
@@ -57,7 +57,7 @@ def most_active_accounts(query: Query, n: int) -> list[str]:
 def vocabulary_shares(
     query: Query, shares: Sequence[int] = VOCABULARY_SHARES, classes: Collection[str] = CONTENT_CLASSES
 ) -> dict[int, float]:
-    """The share of the total word count, 0 to 1, that the most frequent `shares` percent of distinct words have.
+    """The fraction (0–1) of the total word count that the most frequent `shares` percent of distinct words have.
 
     {10: 0.6} says that the most frequent tenth of the vocabulary makes up 60 % of all words; a word counts once per
     part of speech, and the number of distinct words is rounded up. Empty when there are no words.
@@ -78,7 +78,7 @@ def vocabulary_shares(
 
 
 def pos_shares(query: Query) -> dict[str, float]:
-    """The share of each part of speech in the total word count, 0 to 1, in descending order."""
+    """The fraction (0–1) of the total word count that each part of speech has, in descending order."""
     rows = query("SELECT pos, sum(count)::BIGINT AS count FROM token_counts GROUP BY pos ORDER BY count DESC, pos")
     counts = dict(zip(rows["pos"].to_pylist(), rows["count"].to_pylist(), strict=True))
     written = sum(counts.values())
@@ -86,7 +86,7 @@ def pos_shares(query: Query) -> dict[str, float]:
 
 
 def _top_words(query: Query, line: str, n: int, pos: str | None) -> dict[str, dict[str, int]]:
-    """The top words for each value of `line`, an SQL expression over the view."""
+    """The `n` most frequent words, for each value of the SQL expression `line` over the view `token_counts`."""
     rows = query(
         f"""SELECT line, word, count
         FROM (

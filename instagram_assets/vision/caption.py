@@ -39,7 +39,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Captioned:
-    """The distinct candidate captions of one image, best first; `note` flags a best caption that is degenerate."""
+    """The distinct candidate captions of one image, best first; `note` is set if the best one repeats words."""
 
     candidates: tuple[Candidate, ...]
     note: str = ""

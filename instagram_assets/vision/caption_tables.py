@@ -122,7 +122,7 @@ def _without_caption(row: _Row, images: Mapping[str, Path], only_passed: bool) -
 
 
 def _limit(rows: list[_Row], most: int) -> None:
-    """Mark rows as skipped so that at most the first `most` images of each post are captioned; 0 means no limit."""
+    """Mark rows as `skipped` except the first `most` images to caption of each post; 0 means no limit."""
     taken: Counter[tuple[object, object]] = Counter()
     for row in sorted((row for row in rows if "status" not in row), key=lambda row: int(str(row["position"]))):
         post = (row["account"], row["post_id"])

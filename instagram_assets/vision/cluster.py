@@ -19,7 +19,7 @@ ClusterLabels = NDArray[np.int32]
 
 
 class LargestCluster(NamedTuple):
-    """The label and size of the largest cluster, and whether it is tied; -1 and 0 if all rows are noise."""
+    """Label and size of the largest cluster (-1 and 0 if all rows are noise), and whether another one is as large."""
 
     label: int
     size: int
@@ -27,7 +27,7 @@ class LargestCluster(NamedTuple):
 
 
 class SweepPoint(NamedTuple):
-    """Result of clustering with one eps: number of clusters, and shares of rows in noise and in the largest cluster."""
+    """Result of clustering with one eps: number of clusters, fractions (0–1) of noise and of the largest cluster."""
 
     eps: float
     clusters: int

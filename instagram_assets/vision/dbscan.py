@@ -82,7 +82,7 @@ class _Graph:
         return self.is_core() & (self._components == self._largest)
 
     def count(self, rows: RowIndices, others: RowIndices, near: BoolMatrix) -> None:
-        """Add the neighbour counts of one tile."""
+        """Add the neighbour counts of one tile, the comparison of `rows` with `others`."""
         ones = near.view(np.uint8)
         self._counts[rows] += ones.sum(1, dtype=np.int32)
         if rows is not others:

@@ -100,10 +100,10 @@ class TransformersDecoder:
         self.max_new_tokens: int = getattr(text, "max_position_embeddings", None) or 1_000_000
 
     def generate(self, pixels: "Tensor", decoding: Decoding, numbers: np.ndarray | None = None) -> list[list[Tokens]]:
-        """Same as `Blip.generate`, but the token ids can include start and padding tokens.
+        """Generate candidate captions of images, as token ids; these can include start and padding tokens.
 
-        transformers samples with torch's random generator, which is seeded from the first value of `numbers` of the
-        image.
+        Arguments are as for `Blip.generate`. transformers samples with torch's random generator, which is seeded from
+        the first value of `numbers` of the image.
         """
         import torch
 

@@ -83,7 +83,10 @@ class EpsNeighbours:
         return near, np.flatnonzero(near & (products <= np.float32(1 - self._eps + self._error)))
 
     def _roughly(self, left: UnitVectors, right: UnitVectors) -> tuple[BoolMatrix, RowIndices]:
-        """Like `_sift` with bfloat16 products, compared as integer bit patterns, since numpy has no bfloat16."""
+        """Possibly near pairs by bfloat16 dot products, and flat indices of pairs within the rounding error.
+
+        Products are compared as integer bit patterns, since numpy has no bfloat16.
+        """
         import torch
 
         # torch warns of arrays that it may not write to.

@@ -44,8 +44,8 @@ def decode_all(
 ) -> Generator[tuple[_K, _T | Failed]]:
     """Decode images and apply `prepare` to each in threads; yields (key, result or Failed) in the order of `items`.
 
-    Images are decoded by `open_image` (8-bit RGB; see there for `draft`) and prepared in `workers` threads. For memory,
-    early termination and errors see `map_in_threads`.
+    Images are decoded by `open_image` (8-bit RGB; see there for `draft`) and prepared in `workers` threads. Memory use,
+    early termination and errors are as in `map_in_threads`.
     """
     return map_in_threads(items, lambda path: prepare(open_image(path, max_megapixels, draft)), workers=workers)
 

@@ -40,7 +40,7 @@ def join_groups(image_ids: Sequence[str], groups: Sequence[str], more: Iterable[
 
 
 def _named(labels: Sequence[int] | Sequence[str], image_ids: Sequence[str]) -> list[str]:
-    """For each image, the smallest image_id with its label."""
+    """For each image, the smallest image_id of the images with the same group label."""
     first: dict[int | str, str] = {}
     for label, image_id in zip(labels, image_ids, strict=True):
         first[label] = min(first.get(label, image_id), image_id)
@@ -188,7 +188,7 @@ def _masks(flips: int) -> list[int]:
 
 
 def _joined(keys: NDArray[np.int64], mask: int) -> Iterator[_Pairs]:
-    """Yield the index pairs of sorted keys that differ exactly in `mask`, each pair once, about a million at a time."""
+    """Yield index pairs of sorted keys that differ exactly in the bits `mask`, each once, about a million at a time."""
     counts = np.bincount(keys, minlength=_KEYS)
     ends = np.cumsum(counts)
     other = keys ^ mask

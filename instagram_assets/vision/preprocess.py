@@ -104,7 +104,7 @@ class _Recipe:
         return pixels[top : top + self.height, left : left + self.width].copy()
 
     def batch(self, prepared: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """float32[n, 3, height, width]."""
+        """Normalise cropped images and stack them to a batch, float32[n, 3, height, width]."""
         import cv2
 
         values = np.empty((len(prepared), 3, self.height, self.width), np.float32)

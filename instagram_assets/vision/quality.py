@@ -51,9 +51,9 @@ _AT_ONCE = 64
 
 
 class ImageMeasures(NamedTuple):
-    """Measurements of one image: width and height in pixels after EXIF rotation; others as in `IMAGE_QUALITY`.
+    """Measurements of one image: width and height in pixels after EXIF rotation; other fields as in `IMAGE_QUALITY`.
 
-    `views` are the hashes of its crops, rotations and mirror image, by `view_hashes`.
+    `views` are the hashes of the image's crops, rotations and mirror image, by `view_hashes`.
     """
 
     width: int
@@ -163,7 +163,7 @@ def least_sharp_passed(table: pa.Table, settings: QualitySettings, count: int) -
 
 
 def sharpest_failed(table: pa.Table, settings: QualitySettings, count: int) -> list[str]:
-    """The image_ids of `image_quality` that failed as blurred with the highest sharpness, highest first."""
+    """Image_ids of `image_quality` that failed as blurred, with the highest sharpness first, at most `count`."""
     column, threshold = _sharpness_threshold(settings)
     return _first(table.filter(arrow.less(table[column], threshold)).sort_by([(column, "descending")]), count)
 

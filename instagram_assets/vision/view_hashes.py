@@ -96,7 +96,7 @@ def near_views(words: NDArray[np.uint64], view_bits: int) -> Iterator[_Pairs]:
 
 
 def trim_borders(grey: _Grey) -> _Grey:
-    """A greyscale image, uint8[height, width], without borders of one grey, of up to a third of it on each side.
+    """A greyscale image, uint8[height, width], without borders of one grey, of up to a third of the image on each side.
 
     >>> trim_borders(np.pad(np.full((60, 60), 200, np.uint8), 20)).shape
     (58, 58)
