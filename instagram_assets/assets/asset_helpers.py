@@ -71,7 +71,10 @@ def inputs(**tables: Sequence[str]) -> dict[str, dg.AssetIn]:
 
 
 def whole_inputs(**tables: Sequence[str]) -> dict[str, dg.AssetIn]:
-    """Like `inputs`, for an unpartitioned asset that reads all rows of tables partitioned by account × day."""
+    """Inputs of an unpartitioned asset that reads all rows of account × day tables: for each, the columns to read.
+
+    Raises ContractError if a table has no such column.
+    """
     return {
         table: dg.AssetIn(metadata={COLUMNS_KEY: _known(table, names)}, partition_mapping=_NO_CELLS)
         for table, names in tables.items()

@@ -30,7 +30,7 @@ class ModelTraining:
 
 
 def models_card(folder: Path, training: ModelTraining, splits: DatasetSplits, marks: ModelScores, exam_set: str) -> str:
-    """Return the model card as Markdown; model sizes are read from the files in the folder."""
+    """Return the model card as Markdown, with the scores `marks` on `exam_set`; `folder` contains the models."""
     return _CARD.format(
         sizes="\n".join(f"| `{name}` | {_size(folder / name)} |" for name in ("blip", "clip")),
         seed=training.seed,

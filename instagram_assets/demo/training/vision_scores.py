@@ -125,7 +125,7 @@ def _cluster_marks(
 
 
 def _pairs(vectors: NDArray[np.float32], owners: Sequence[ImageSubject]) -> tuple[Score, Score]:
-    """Return how many image pairs of one subject are within `EPS`, and how many differing in one word are beyond."""
+    """Count image pairs of one subject within distance `EPS`, and pairs that differ in one attribute beyond it."""
     words = np.array(owners)
     agree = (words[:, np.newaxis] == words).sum(2)
     near = 1 - vectors @ vectors.T <= EPS
