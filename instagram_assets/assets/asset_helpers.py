@@ -108,7 +108,7 @@ def earlier_rows(context: dg.AssetExecutionContext) -> pa.Table:
 def media_past_retention(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table | None:
     """The asset's stored rows in the run's partitions whose media files retention has deleted; None if there are none.
 
-    `posts` needs account, post_id and observed_at.
+    `posts` needs the columns account, post_id and observed_at.
     """
     before = read_horizon(open_lake(settings())).media
     if before is None:
@@ -133,8 +133,8 @@ def log_results(
 ) -> None:
     """Log numbers, texts and images (JPEG or PNG, at most 100 kB each) of a run as metadata, once for all partitions.
 
-    They are added to the asset's newest materialization, which its page in the UI shows. If the asset is partitioned,
-    that event is about one partition, so the numbers, which are about the whole run, are logged as an observation.
+    The metadata is added to the asset's newest materialization, which its page in the UI shows. But if the asset is
+    partitioned, that event is about one partition, and `numbers`, about the whole run, are logged as an observation.
 
     Images are also written to the reports folder; those that are None are left out.
     """

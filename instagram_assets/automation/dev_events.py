@@ -22,7 +22,7 @@ _MOST_NAMED = 5
 
 
 class EventReporter:
-    """Prints new events with `say`, except failed runs, which `dev` prints with their reasons."""
+    """Prints with `say` ingested files and started and ended runs; not failed ones, which `dev` prints with reasons."""
 
     def __init__(self, instance: dg.DagsterInstance, say: Callable[[str], None]) -> None:
         self._instance = instance

@@ -2,8 +2,8 @@
 
 A share is the fraction of an audience with label 1. No language model is run: logits are sampled. A person's mean is
 normal around ±1 (by label) with standard deviation 0.5, the logits of the person's posts are normal around that mean
-with standard deviation 2, and the user's logit is the mean over the posts. `before` is the previous method (one calibration and one correction for all users), `now` the
-current one (calibration and test users by number of posts).
+with standard deviation 2, and the user's logit is the mean over the posts. `before` is the previous method (one
+calibration and one correction for all users), `now` the current one (calibration and test users by number of posts).
 """
 
 from collections.abc import Callable

@@ -122,7 +122,7 @@ class GeminiServer(JsonServer):
         return self.received(asked, request.body if is_part else b"")
 
     def received(self, asked: GeminiRequest, content: bytes) -> JsonReply:
-        """Record a request and return its response; requests are processed one at a time, apart from simulated latency."""
+        """Record a request and return its response; requests are processed one at a time, after any latency."""
         if asked.path.endswith(":generateContent") and self.latency:
             time.sleep(self.latency)
         with self._lock:

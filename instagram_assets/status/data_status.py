@@ -240,7 +240,7 @@ def _records(landed: Sequence[LandedFile], root: UPath) -> TableStatus:
 
 
 def _in_words(counts: Iterable[tuple[str | None, int]], reword: Callable[[Cause], Cause] | None = None) -> list[Reason]:
-    """Summarise (reason of a row, count) pairs by cause: the most frequent causes, and one entry for the others.
+    """Summarise (reason of a row, count) pairs by cause: the most frequent causes, and one entry for all other causes.
 
     `reword` can change the wording of a cause.
     """
