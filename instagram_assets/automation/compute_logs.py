@@ -21,7 +21,7 @@ _STREAMS = (1, 2)
 
 
 class QuietComputeLogs(LocalComputeLogManager):
-    """Writes the output of steps to local files, as stock Dagster, but with SIGINT blocked in its helper processes."""
+    """Writes the output of steps to local files like stock Dagster, but blocks SIGINT in its helper processes."""
 
     @classmethod
     def from_config_value(

@@ -22,7 +22,7 @@ _MOST_NAMED = 5
 
 
 class EventReporter:
-    """Prints with `say` ingested files and started and ended runs; not failed ones, which `dev` prints with reasons."""
+    """Prints with `say` which files were ingested and which runs started or ended; `dev` itself prints failed runs."""
 
     def __init__(self, instance: dg.DagsterInstance, say: Callable[[str], None]) -> None:
         self._instance = instance

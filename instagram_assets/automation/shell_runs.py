@@ -162,7 +162,7 @@ def run_job(
 
 @contextmanager
 def as_command(name: str) -> Generator[None]:
-    """Context manager: give all runs started in the block the tag value `name`, which identifies the command's runs."""
+    """Context manager: tag all runs started in the block with `name`, as runs of the same command."""
     token = _command.set(name)
     try:
         yield

@@ -43,8 +43,8 @@ class Audience(NamedTuple):
 class People(NamedTuple):
     """Simulated users: label, number of posts and logit of each.
 
-    `logits`, float64[people], are means over all posts of a person. `by_count`, float64[people, len(POST_COUNTS)],
-    contains means over samples of POST_COUNTS posts, NaN if a person has fewer.
+    `logits`, float64[people], are means over all posts of a person. Column i of `by_count`, float64[people,
+    len(POST_COUNTS)], contains means over samples of POST_COUNTS[i] posts, NaN if a person has fewer.
     """
 
     labels: NDArray[np.int64]

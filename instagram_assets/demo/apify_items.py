@@ -17,7 +17,7 @@ _SITE = "https://www.instagram.com"
 
 
 def post_item(post: SamplePost, base_url: str) -> ApifyItem:
-    """Return a post as an item of apify/instagram-scraper: 24 common keys, and those for videos or its role."""
+    """Return a post as an item of apify/instagram-scraper: 24 common keys, and those of videos and of its role."""
     rng = random.Random(post.number)
     item = _media_item(post, base_url, rng)
     if post.kind == "Video":
@@ -164,7 +164,7 @@ def _picture_keys(kind: str, number: int, medium: SampleMedium, base_url: str) -
 
 
 def _collaborator(post: SamplePost) -> SampleAccount:
-    """Return the co-author of a collaboration post; for a third of them, one without exported profile."""
+    """Return the co-author of a collaboration post; for every third post, one that is not in the export."""
     if post.number % 3 == 0:
         return GUEST_ACCOUNT
     return ACCOUNTS[(ACCOUNTS.index(post.account) + 1) % len(ACCOUNTS)]

@@ -296,7 +296,7 @@ def _files(landed: Sequence[LandedFile], broken: list[Reason], root: UPath, inbo
 class AgeModelQuality:
     """Test accuracy of the age model with confidence interval, and the accuracy of the baseline `without_model`.
 
-    The numbers are None if the model was never evaluated. `problem` says why it cannot be used, else it is empty.
+    The numbers are None if the model was never evaluated. `problem` says why it cannot be used (else empty).
     """
 
     accuracy: float | None = None

@@ -108,7 +108,7 @@ def model_inputs(pixels: "Tensor", generator: Any) -> "Tensor":
 
 
 def shape_coverage(pixels: "Tensor", attributes: "Tensor") -> "Tensor":
-    """Return how close each pixel is to the shape's colour (1) or the background's (0): float[n, SIDE, SIDE]."""
+    """Return each pixel's colour on a scale from the background's (0) to the shape's (1): float[n, SIDE, SIDE]."""
     import torch
 
     colours = torch.tensor(list(SCENE_COLOURS.values()), dtype=torch.float32)
