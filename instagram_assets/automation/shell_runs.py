@@ -220,7 +220,7 @@ def finish(instance: dg.DagsterInstance, leave: Sequence[str] = ()) -> None:
 
 
 def estimate_ages(instance: dg.DagsterInstance, accounts: Collection[str]) -> None:
-    """Train the age model if its inputs changed, and predict these accounts. Raises RunFailedError."""
+    """Train the age model if its inputs changed, and apply it to these accounts. Raises RunFailedError."""
     run_job(instance, "age_training")
     for tags in exact_ranges(known_accounts(instance), accounts):
         run_job(instance, "age_estimates", tags=tags)

@@ -81,7 +81,7 @@ SHIFTS = (
 
 
 def people(random: np.random.Generator, number: int, share: float, posts: NDArray[np.int64]) -> People:
-    """Sample `number` users with the given numbers of posts; each has label 1 with probability `share`."""
+    """Sample `number` users, each with label 1 with probability `share`; `posts` is each user's number of posts."""
     labels = (random.random(number) < share).astype(np.int64)
     middle = 2.0 * labels - 1 + _PERSON * random.normal(size=number)
     by_count = np.full((number, len(POST_COUNTS)), np.nan)
