@@ -109,7 +109,7 @@ def end_trouble(name: str, folder: Path) -> None:
 def _send(
     channel: Channel, alerts: list[Alert], record: _Record, folder: Path, now: datetime, until: float, done: Delivery
 ) -> None:
-    """Sends alerts by one channel, until it fails or the time `until`, and adds each to the record and to `done`."""
+    """Sends alerts by one channel until it fails or `monotonic()` is past `until`; adds each to `record` and `done`."""
     for alert in alerts:
         if monotonic() > until:
             return

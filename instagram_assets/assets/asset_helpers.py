@@ -71,7 +71,10 @@ def inputs(**tables: Sequence[str]) -> dict[str, dg.AssetIn]:
 
 
 def whole_inputs(**tables: Sequence[str]) -> dict[str, dg.AssetIn]:
-    """Like `inputs`, for an unpartitioned asset that reads all rows of tables partitioned by account × day."""
+    """Inputs of an unpartitioned asset that reads all rows of account × day tables: for each, the columns to read.
+
+    Raises ContractError if a table has no such column.
+    """
     return {
         table: dg.AssetIn(metadata={COLUMNS_KEY: _known(table, names)}, partition_mapping=_NO_CELLS)
         for table, names in tables.items()
@@ -105,7 +108,7 @@ def earlier_rows(context: dg.AssetExecutionContext) -> pa.Table:
 def media_past_retention(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table | None:
     """The asset's stored rows in the run's partitions whose media files retention has deleted; None if there are none.
 
-    `posts` needs account, post_id and observed_at.
+    `posts` needs the columns account, post_id and observed_at.
     """
     before = read_horizon(open_lake(settings())).media
     if before is None:
@@ -130,8 +133,8 @@ def log_results(
 ) -> None:
     """Log numbers, texts and images (JPEG or PNG, at most 100 kB each) of a run as metadata, once for all partitions.
 
-    They are added to the asset's newest materialization, which its page in the UI shows. If the asset is partitioned,
-    that event is about one partition, so the numbers, which are about the whole run, are logged as an observation.
+    The metadata is added to the asset's newest materialization, which its page in the UI shows. But if the asset is
+    partitioned, that event is about one partition, and `numbers`, about the whole run, are logged as an observation.
 
     Images are also written to the reports folder; those that are None are left out.
     """

@@ -71,7 +71,7 @@ def _pseudonyms(run: str) -> Pseudonymizer | None:
 
 @lru_cache(maxsize=1)
 def _check(run: str) -> Check | None:
-    """The check that a pseudonymous dataset contains no real names, run before it is published; else None."""
+    """The check, before publishing, that a dataset contains no real names; None if datasets are not pseudonymous."""
     return check_before(read_lake_names(open_lake(settings()))) if _pseudonyms(run) else None
 
 

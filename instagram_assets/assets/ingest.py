@@ -214,7 +214,7 @@ def posts(
 
 
 def _remembered(context: dg.AssetExecutionContext, raw_posts: pa.Table, raw_reels: pa.Table) -> RetainedRows | None:
-    """The rows that the run's partitions keep of observations deleted by retention; None if retention never ran."""
+    """The run's rows of `posts` computed from observations that retention has deleted; None if retention never ran."""
     before = read_horizon(open_lake(settings())).raw
     if before is None:
         return None

@@ -144,5 +144,5 @@ def _numbers(table: pa.Table) -> dict[str, float]:
 
 
 def _options() -> DownloadOptions:
-    """Options for downloading videos, which exclude those erased on request."""
+    """Options for downloading videos; videos that were erased on request are not downloaded again."""
     return video_options(settings().download, settings().reels, load_tombstones(settings().folder("privacy")))

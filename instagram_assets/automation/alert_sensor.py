@@ -50,7 +50,7 @@ def alerts_sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
 def send_due(
     instance: dg.DagsterInstance, assets: Collection[dg.AssetKey], checks: Collection[dg.AssetCheckKey], now: datetime
 ) -> Delivery:
-    """Send the alerts not sent yet for failures of all jobs and these assets and checks in the day before `now`."""
+    """Send alerts, if not sent yet, for failures in the 24 hours before `now`: of any job, these assets and checks."""
     due = list(find_failures(instance, assets, checks, now, settings().zone))
     return deliver(due, settings().alerts, settings().folder(ALERTS_FOLDER), now)
 

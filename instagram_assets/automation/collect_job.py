@@ -44,7 +44,7 @@ def note_status(instance: dg.DagsterInstance, database: CollectorDatabase, now: 
 def collect_run_config(of: TargetKind, newer_than: str = "") -> dict[str, Any]:
     """The run config of a scheduled collection, which also fetches posts that earlier runs missed.
 
-    `of` says whether accounts or hashtags are collected, `newer_than` is the ISO day of the oldest post.
+    `of` says whether accounts or hashtags are collected, `newer_than` is the ISO day of the oldest post to collect.
     """
     config = {"of": of, "newer_than": newer_than, "catches_up": True}
     return {"ops": {"collected_accounts": {"config": config}}}

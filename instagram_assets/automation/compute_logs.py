@@ -21,7 +21,7 @@ _STREAMS = (1, 2)
 
 
 class QuietComputeLogs(LocalComputeLogManager):
-    """Dagster's local compute log manager, except that its helper processes are started with SIGINT blocked."""
+    """Writes the output of steps to local files like stock Dagster, but blocks SIGINT in its helper processes."""
 
     @classmethod
     def from_config_value(

@@ -22,7 +22,7 @@ _MOST_NAMED = 5
 
 
 class EventReporter:
-    """Prints new events with `say`, except failed runs, which `dev` prints with their reasons."""
+    """Prints with `say` which files were ingested and which runs started or ended; `dev` itself prints failed runs."""
 
     def __init__(self, instance: dg.DagsterInstance, say: Callable[[str], None]) -> None:
         self._instance = instance

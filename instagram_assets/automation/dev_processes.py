@@ -200,7 +200,7 @@ class _Dev:
 
 
 def active_run_names() -> list[str]:
-    """Active runs, which must end before an erasure: at most five texts "job id", with a shortened id."""
+    """Active runs, which must end before an erasure: at most five strings "job id", with a shortened id."""
     with dg.DagsterInstance.get() as instance:
         runs = instance.get_runs(dg.RunsFilter(statuses=run_statuses(ACTIVE_STATUSES)), limit=_MOST_RUNS_NAMED)
     return [f"{run.job_name} {run.run_id[:8]}" for run in runs]

@@ -28,7 +28,7 @@ TIME_LIMIT = {"dagster/max_runtime": "21600"}
 
 
 class StoppableExecutor(InProcessExecutor):
-    """Dagster's in-process executor, except that an interrupted step ends its run."""
+    """Executes all steps of a run in one process; an interrupted step ends the run, even if it has a retry policy."""
 
     def execute(
         self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan

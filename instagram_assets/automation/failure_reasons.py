@@ -26,7 +26,7 @@ def failure_reason(event: dg.DagsterEvent) -> str:
 
 
 def failure_class(event: dg.DagsterEvent) -> str:
-    """Class name of the error whose message `failure_reason` returns; empty if there is none or a signal ended it."""
+    """Class name of the error whose message `failure_reason` returns; empty for no error or a run ended by a signal."""
     error = _error_of(event)
     cause = None if was_interrupted(error) else _first_cause(error)
     return (cause.cls_name if cause else "") or ""

@@ -26,7 +26,7 @@ _ENDED = _RUNS.status.in_([status.value for status in FINISHED_STATUSES])
 
 
 def hide_runs(instance: dg.DagsterInstance, run_ids: Sequence[str]) -> int:
-    """Hide finished runs from the web app's history; returns how many were shown. Their materializations are kept."""
+    """Hide finished runs from the web app's history, but keep their materializations; returns how many it hid."""
     runs = sql_storage(instance)
     slices = (run_ids[start : start + _RUNS_AT_ONCE] for start in range(0, len(run_ids), _RUNS_AT_ONCE))
     return sum(_hide(runs, each) for each in slices)

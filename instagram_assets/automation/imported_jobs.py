@@ -42,7 +42,7 @@ _LATEST = datetime.max.replace(tzinfo=UTC)
 
 
 def import_jobs(instance: dg.DagsterInstance, jobs: Sequence[DashboardJob]) -> int:
-    """Add the jobs that were not imported before to the history, before all existing runs; returns their number.
+    """Add the jobs not imported yet to the history, sorted as older than all other runs; returns their number.
 
     An import that was killed is completed by the next one, since a run is written after its log, with all its tags.
     """

@@ -33,7 +33,7 @@ class InboxAttempt(NamedTuple):
         return 0 <= now - self.at < self.wait
 
     def again(self, mark: str, now: float) -> "InboxAttempt":
-        """This attempt with one more try; the first try if the file's fingerprint `mark` has changed."""
+        """The next attempt, at time `now`; the first again if the file's fingerprint `mark` has changed."""
         return InboxAttempt(mark, self.times + 1 if mark == self.mark else 1, now)
 
     def told(self, name: str) -> str:

@@ -57,7 +57,7 @@ def _check(asset: str, files: _Files) -> dg.AssetChecksDefinition:
 
 
 def _below(*names: str) -> Iterator[NamedFile]:
-    """Yield the named files of `data/datasets`, and files there that no export wrote but could be shared as well."""
+    """Yield the files below `names` in `data/datasets`, and files there that no export wrote but could be shared."""
     folder = settings().folder("datasets")
     yield from named_files(folder / name for name in names)
     yield from foreign_files(folder, names_of_datasets(settings()))

@@ -27,7 +27,7 @@ ROWS_GONE, OBSERVED_BEFORE = "rows past retention", "observed before"
 
 
 def current_limits() -> RetentionLimits:
-    """The retention cutoffs by the current settings. Raises SettingsError if the settings set no limit."""
+    """The timestamps before which data is deleted, by the settings. Raises SettingsError if they set no limit."""
     found = retention_limits(settings().privacy, datetime.now(UTC))
     if not found:
         raise SettingsError(f"{NO_LIMIT_SET}.")
@@ -52,7 +52,7 @@ def refuse_busy(instance: dg.DagsterInstance) -> None:
 
 
 def observations(went: RetentionResult) -> Iterator[dg.AssetObservation]:
-    """Yield an asset observation per table with the number of deleted rows, shown on its page in the Dagster UI."""
+    """Yield an asset observation for each table with rows deleted by retention: their number, for the Dagster UI."""
     tables = set(_TABLES) & {total.what for total in went.totals}
     for name in sorted(tables):
         rows = sum(total.rows for total in went.totals if total.what == name and total.place in _TABLES[name])

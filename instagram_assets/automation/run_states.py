@@ -90,7 +90,7 @@ def read_history(instance: dg.DagsterInstance) -> RunHistory:
 
 
 def row_outcomes(instance: dg.DagsterInstance, runs: Iterable[dg.DagsterRun]) -> dict[str, Counter[str]]:
-    """For each table, how many rows ended with which outcome of ROW_OUTCOMES in these runs."""
+    """Number of rows by table and by outcome (one of ROW_OUTCOMES), summed over these runs."""
     found: dict[str, Counter[str]] = {}
     for run in runs:
         records = instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.ASSET_OBSERVATION).records
@@ -105,7 +105,7 @@ def row_outcomes(instance: dg.DagsterInstance, runs: Iterable[dg.DagsterRun]) ->
 
 
 def folders_read(instance: dg.DagsterInstance, runs: Iterable[dg.DagsterRun]) -> list[str]:
-    """Lines about the folders that the landing runs among `runs` have read, one per folder."""
+    """Messages of the landing runs among `runs` about the folders that they ingested, one per folder."""
     found: list[str] = []
     for run in runs:
         if run.job_name != "landing":

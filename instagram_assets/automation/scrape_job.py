@@ -34,7 +34,7 @@ class ScrapeConfig(dg.Config):
 
 
 def scrape_run_config(name: str, names: list[str], newer_than: date | None, *, again: bool = False) -> dict[str, Any]:
-    """The run config of the job `scrape` for the Apify input `name`, with the fields of ScrapeConfig."""
+    """The run config of the job `scrape` for the Apify input `name`; the parameters are as in ScrapeConfig."""
     day = newer_than.isoformat() if newer_than else ""
     return {"ops": {"collect": {"config": {"name": name, "names": names, "newer_than": day, "again": again}}}}
 

@@ -162,7 +162,7 @@ def run_job(
 
 @contextmanager
 def as_command(name: str) -> Generator[None]:
-    """Context manager: give all runs started in the block a common tag, as those of the command `name`."""
+    """Context manager: tag all runs started in the block with `name`, as runs of the same command."""
     token = _command.set(name)
     try:
         yield
@@ -182,7 +182,7 @@ def _shown_as(job: str) -> RemoteJobOrigin:
 
 
 def land(instance: dg.DagsterInstance, files: Sequence[Path], observed_at: str = "", account: str = "") -> None:
-    """Ingest files into the landing zone; all files of the inbox if none are given."""
+    """Ingest `files` into the landing zone; if it is empty, all files of the inbox."""
     named = tuple(file.absolute() for file in files)
     options = {"ops": {"landed": {"config": {"observed_at": observed_at, "account": account}}}}
     run_job(instance, "landing", config=options, resources={"landing_files": named})
@@ -220,7 +220,7 @@ def finish(instance: dg.DagsterInstance, leave: Sequence[str] = ()) -> None:
 
 
 def estimate_ages(instance: dg.DagsterInstance, accounts: Collection[str]) -> None:
-    """Train the age model if its inputs changed, and predict these accounts. Raises RunFailedError."""
+    """Train the age model if its inputs changed, and apply it to these accounts. Raises RunFailedError."""
     run_job(instance, "age_training")
     for tags in exact_ranges(known_accounts(instance), accounts):
         run_job(instance, "age_estimates", tags=tags)

@@ -1,4 +1,4 @@
-"""Synthetic users for the demo of the age model: their posts, and the files with their age labels and texts."""
+"""Synthetic users for the demo of the age model: their posts, and the files with their age labels and post texts."""
 
 import csv
 import io
@@ -71,7 +71,7 @@ def age_people(seed: int | str = SEED, count: int = PEOPLE) -> list[AgePerson]:
 
 
 def write_age_people(folder: Path, persons: Sequence[AgePerson], this_year: int) -> None:
-    """Write the label file `LABELS` and one text file per person in `TEXTS`, covering all supported formats.
+    """Write the age labels to the file `LABELS`, and each person's posts to a CSV or JSON file in the folder `TEXTS`.
 
     Idempotent: files with the right content are not rewritten.
 
@@ -111,7 +111,7 @@ def _pick(weights: Mapping[Weighted, float], rng: random.Random) -> Weighted:
 
 
 def _labels(persons: Sequence[AgePerson], this_year: int) -> bytes:
-    """Return the CSV with age labels; a few rows must be rejected, a few look odd but are valid."""
+    """Return the CSV with age labels; a few rows are invalid and have to be rejected, a few look odd but are valid."""
     rows = []
     for number, person in enumerate(persons):
         name = f"@{person.name}" if number % 3 == 0 else person.name.upper() if number % 50 == 1 else person.name

@@ -1,9 +1,9 @@
 """Simulation of the age model's statistics: coverage of the confidence intervals of audience shares.
 
-No language model is run: logits are sampled. A person's mean is normal around ±1 (by label) with standard deviation
-0.5, the logits of the person's posts are normal around that mean with standard deviation 2, and the user's logit is the
-mean over the posts. `before` is the previous method (one calibration and one correction for all users), `now` the
-current one (calibration and test users by number of posts).
+A share is the fraction of an audience with label 1. No language model is run: logits are sampled. A person's mean is
+normal around ±1 (by label) with standard deviation 0.5, the logits of the person's posts are normal around that mean
+with standard deviation 2, and the user's logit is the mean over the posts. `before` is the previous method (one
+calibration and one correction for all users), `now` the current one (calibration and test users by number of posts).
 """
 
 from collections.abc import Callable
@@ -43,8 +43,8 @@ class Audience(NamedTuple):
 class People(NamedTuple):
     """Simulated users: label, number of posts and logit of each.
 
-    `logits` are float64[people] over all posts; `by_count` is float64[people, len(POST_COUNTS)] over samples of so many
-    posts, NaN if a person has fewer.
+    `logits`, float64[people], are means over all posts of a person. Column i of `by_count`, float64[people,
+    len(POST_COUNTS)], contains means over samples of POST_COUNTS[i] posts, NaN if a person has fewer.
     """
 
     labels: NDArray[np.int64]
@@ -81,7 +81,7 @@ SHIFTS = (
 
 
 def people(random: np.random.Generator, number: int, share: float, posts: NDArray[np.int64]) -> People:
-    """Sample `number` users with the given numbers of posts; each has label 1 with probability `share`."""
+    """Sample `number` users, each with label 1 with probability `share`; `posts` is each user's number of posts."""
     labels = (random.random(number) < share).astype(np.int64)
     middle = 2.0 * labels - 1 + _PERSON * random.normal(size=number)
     by_count = np.full((number, len(POST_COUNTS)), np.nan)
@@ -116,7 +116,7 @@ class Model(NamedTuple):
         )
 
     def share_before(self, audience: People) -> Prevalence:
-        """Estimate the audience's share by the previous method.
+        """Estimate the fraction of an audience with label 1 by the previous method.
 
         That method has one calibration, and scores test users by all of their posts.
         """
@@ -124,7 +124,7 @@ class Model(NamedTuple):
         return prevalence(scores, self.test.labels, held_out)
 
     def share_now(self, audience: People) -> Prevalence:
-        """Estimate the audience's share by the current method.
+        """Estimate the fraction of an audience with label 1 by the current method.
 
         It compares each account with test users scored by the same number of posts.
         """
@@ -138,7 +138,7 @@ class Model(NamedTuple):
         return prevalence(self.now.probabilities(logits, compared), self.test.labels, held_out, columns)
 
     def share_labelled(self, random: np.random.Generator, audience: People) -> Prevalence:
-        """Estimate the audience's share from a random sample of accounts with known labels."""
+        """Estimate the fraction of an audience with label 1 from a random sample of accounts with known labels."""
         some = random.choice(len(audience.labels), LABELLED, replace=False)
         probabilities = self.now.probabilities(audience.logits, audience.posts)
         return share_by_labelled(probabilities, some, audience.labels[some])
@@ -191,7 +191,7 @@ def _moved(kind: Audience, by_count: Numbers, logits: Numbers) -> Numbers:
 
 
 class Labels(NamedTuple):
-    """Quality of single users' predictions: calibration slope, share of users labelled at threshold 0.7, accuracy."""
+    """Quality of single users' predictions: calibration slope, fraction labelled at threshold 0.7, accuracy."""
 
     slope: float
     labelled: float

@@ -17,7 +17,7 @@ _SITE = "https://www.instagram.com"
 
 
 def post_item(post: SamplePost, base_url: str) -> ApifyItem:
-    """Return a post as an item of apify/instagram-scraper: 24 common keys, and those of its type and role."""
+    """Return a post as an item of apify/instagram-scraper: 24 common keys, and those of videos and of its role."""
     rng = random.Random(post.number)
     item = _media_item(post, base_url, rng)
     if post.kind == "Video":
@@ -164,7 +164,7 @@ def _picture_keys(kind: str, number: int, medium: SampleMedium, base_url: str) -
 
 
 def _collaborator(post: SamplePost) -> SampleAccount:
-    """Return the co-author of a collaboration post; every third one is an account without exported profile."""
+    """Return the co-author of a collaboration post; for every third post, one that is not in the export."""
     if post.number % 3 == 0:
         return GUEST_ACCOUNT
     return ACCOUNTS[(ACCOUNTS.index(post.account) + 1) % len(ACCOUNTS)]
@@ -215,7 +215,7 @@ def _profile_url(account: SampleAccount) -> str:
 
 
 def _picture_url(medium: SampleMedium, base_url: str) -> str:
-    """Return a signed URL as on Instagram's servers; `oe` is its expiry time, in hexadecimal seconds."""
+    """Return a signed URL as on Instagram's servers; `oe` is its expiry time, as a hexadecimal Unix timestamp."""
     rng = random.Random(medium.file_name)
     start = LONG_AGO if medium.expired else FAR_FUTURE
     return f"{base_url}/v/t51.2885-15/{medium.file_name}?stp=dst-jpg_e35&{_signature(start, rng)}"

@@ -28,8 +28,8 @@ _PRICE_OF_A_START, _PRICE_OF_A_RECORD = 0.01, 0.002
 class ApifyActor:
     """A fake actor: its dataset items, the final status of its runs, and how many polls a run answers with RUNNING.
 
-    `schema` contains the accepted input fields; empty if the actor declares none. `ends_at` is the finish time that its
-    runs report.
+    `schema` is the actor's input schema (JSON Schema); empty if it has none. `ends_at` is the finish time that its runs
+    report.
     """
 
     items: list[_JsonObject] = field(default_factory=list[_JsonObject])

@@ -1,6 +1,6 @@
 """Sample data for the demo's collectors: an account and a hashtag of the Graph API, and an account of Instagram's site.
 
-The API's posts are the posts of the demo's export, as another source returns them. The site's account is a separate
+The API's posts are those of the demo's export, in the format of the API. The site's account is a separate
 synthetic one; its images are generated from their file names and served by the demo's server.
 """
 

@@ -29,7 +29,7 @@ _OWN_PEOPLE = ("LABELS", "TEXTS", "MODEL_NAME_OR_PATH")
 def use_demo_settings(models: Path, settings: Settings) -> None:
     """Set the demo's environment variables for this process and its children, unless they are set already.
 
-    Those set in `.env` or the environment are kept.
+    Variables that the user has set in `.env` or in the environment are kept.
 
     `models` is the folder of the demo's models, `settings` are the settings before the change. If the user has
     configured labels, texts or another language model for the age model, all of its settings are kept. Raises
@@ -51,12 +51,12 @@ def use_demo_settings(models: Path, settings: Settings) -> None:
 
 
 def age_people_folder(settings: Settings) -> Path:
-    """Return the folder for the labels and texts of the demo's synthetic users."""
+    """Return the folder for the age labels and post texts of the demo's synthetic users."""
     return settings.folder("demo") / "age"
 
 
 def write_demo_people(settings: Settings) -> None:
-    """Write labels and texts of the demo's synthetic users, unless the settings name the user's own data."""
+    """Write age labels and post texts of the demo's synthetic users, unless the settings name other files."""
     folder = age_people_folder(settings)
     if settings.age.labels == str(folder / LABELS):
         write_age_people(folder, age_people(), date.today().year)

@@ -122,7 +122,10 @@ class GeminiServer(JsonServer):
         return self.received(asked, request.body if is_part else b"")
 
     def received(self, asked: GeminiRequest, content: bytes) -> JsonReply:
-        """Record a request and return its response; only the simulated latency of model calls runs in parallel."""
+        """Record a request and return its response; one request at a time.
+
+        Only the simulated latency of model calls elapses in parallel.
+        """
         if asked.path.endswith(":generateContent") and self.latency:
             time.sleep(self.latency)
         with self._lock:

@@ -24,7 +24,7 @@ class QueryField:
     fields: "list[QueryField]" = field(default_factory=list["QueryField"])
 
     def within(self, name: str) -> "QueryField | None":
-        """Return the subfield with the given name; None if it was not requested."""
+        """Return the subfield `name` of this field; None if the request does not contain it."""
         return next((each for each in self.fields if each.name == name), None)
 
 

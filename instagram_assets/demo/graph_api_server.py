@@ -100,7 +100,7 @@ class GraphApiServer(JsonServer):
             return reply._replace(headers={**self._usage_headers(), **reply.headers}) if reply.status else reply
 
     def reply(self, asked: GraphApiRequest) -> JsonReply:
-        """Return the response without the usage headers."""
+        """Return the response to a recorded request, without the headers about rate limit usage."""
         request = asked.request
         if self.token in f"{request.path}?{urlencode(request.query)}":
             self.leaks.append(request.path)
@@ -204,7 +204,7 @@ class GraphApiServer(JsonServer):
         return JsonReply(200, content)
 
     def _place(self, asked: GraphApiRequest, hashtag: GraphHashtag) -> tuple[float, int]:
-        """Return snapshot time and offset of a requested page, so that the result does not change during pagination."""
+        """Return snapshot time and offset of a requested page of posts; all pages of a query share the snapshot."""
         after = asked.request.query.get("after", "")
         if not after:
             return asked.at, 0

@@ -154,7 +154,7 @@ def profile_response(person: SitePerson, logged_in: bool) -> dict[str, Any]:
 
 
 def timeline_response(person: SitePerson, after: str | None, first: int) -> dict[str, Any]:
-    """Return up to `first` posts after the cursor `after`, in the logged-out format.
+    """Return up to `first` posts after the cursor `after`, in the site's format for logged-out clients.
 
     Raises ValueError for an invalid cursor.
     """
@@ -162,7 +162,7 @@ def timeline_response(person: SitePerson, after: str | None, first: int) -> dict
 
 
 def app_timeline_response(person: SitePerson, after: str | None, first: int) -> dict[str, Any]:
-    """Return up to `first` posts after the cursor `after`, in the logged-in format.
+    """Return up to `first` posts after the cursor `after`, in the site's format for logged-in clients.
 
     Raises ValueError for an invalid cursor.
     """

@@ -197,7 +197,7 @@ def image_catalogue(seed: int = SEED) -> dict[str, Scene | MissingImage]:
 def _media(
     owners: Sequence[SampleAccount], roles: Mapping[str, int], sizes: Sequence[tuple[int, int]], rng: random.Random
 ) -> list[SampleMedium]:
-    """Return one image for each entry of `owners`; some are duplicates of earlier images, as `roles` says."""
+    """Return one image for each entry of `owners`; `roles` says how many are blurred, duplicates, missing and so on."""
     ordinary: list[Scene] = []
     media: list[SampleMedium] = []
     for owner, role in zip(owners, ["", *_deal(roles, "", len(owners) - 1, rng)], strict=True):

@@ -125,7 +125,7 @@ class SearchPage:
         return f"{self.url}/common/?src={quote(self.original(word, number), safe='')}&type=a340"
 
     def site(self, **changes: Any) -> Site:
-        """Return the packaged site configuration for this server, with short waits and the given changes."""
+        """Return the packaged site configuration for this server, with short waits; `changes` replace its fields."""
         here = {
             "url": f"{self.url}/search.naver?where=image&query={{query}}",
             "thumbnail_hosts": ("127.0.0.1",),

@@ -104,7 +104,7 @@ class DemoServer:
 
 
 def _expired(query: str) -> bool:
-    """True when the URL's `oe`, hexadecimal seconds, is in the past; a URL without one never expires."""
+    """True when the URL's `oe`, a hexadecimal Unix timestamp, is in the past; a URL without `oe` never expires."""
     try:
         return int(parse_qs(query)["oe"][0], 16) < time()
     except (KeyError, ValueError):

@@ -37,8 +37,8 @@ class Scene:
     """A complete description of a synthetic image, which is rendered deterministically.
 
     `seed` determines position, rotation, lighting and texture: scenes that differ only in blur, crop, quality or format
-    are near-duplicates. `blur` is the blur radius as a share of the shorter side, `crop` the share of each side that is
-    cut off at each edge.
+    are near-duplicates. `blur` is the blur radius as a fraction of the shorter side, `crop` the fraction of each side
+    that is cut off at each edge.
     """
 
     shape: str

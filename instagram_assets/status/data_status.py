@@ -240,7 +240,7 @@ def _records(landed: Sequence[LandedFile], root: UPath) -> TableStatus:
 
 
 def _in_words(counts: Iterable[tuple[str | None, int]], reword: Callable[[Cause], Cause] | None = None) -> list[Reason]:
-    """Summarise (reason of a row, count) pairs by cause: the most frequent causes, and one entry for the others.
+    """Summarise (reason of a row, count) pairs by cause: the most frequent causes, and one entry for all other causes.
 
     `reword` can change the wording of a cause.
     """
@@ -296,7 +296,7 @@ def _files(landed: Sequence[LandedFile], broken: list[Reason], root: UPath, inbo
 class AgeModelQuality:
     """Test accuracy of the age model with confidence interval, and the accuracy of the baseline `without_model`.
 
-    None if never evaluated; `problem` says why the model cannot be used, else it is empty.
+    The numbers are None if the model was never evaluated. `problem` says why it cannot be used (else empty).
     """
 
     accuracy: float | None = None

@@ -24,7 +24,7 @@ SMALLEST_FREE_GB = 2
 
 
 class DoctorFinding(NamedTuple):
-    """The result of a check; with `needed`, nothing works if it fails, otherwise only some stages are affected."""
+    """The result of a check. When a check with `needed` fails, nothing works, else only some stages are affected."""
 
     what: str
     found: str

@@ -52,7 +52,7 @@ _LONGEST = 120
 
 
 def for_videos(cause: Cause) -> Cause:
-    """The cause with the remedy for videos, which names other settings than that for images."""
+    """The cause with its remedy for videos, which mentions other settings than the remedy for images."""
     remedy = cause.remedy.replace("materialize images+", "materialize reel_videos+")
     return cause._replace(remedy=remedy.replace("DOWNLOAD__MAX_IMAGE_MB", "REELS__MAX_VIDEO_MB"))
 

@@ -33,12 +33,12 @@ class Score:
 
     @property
     def share(self) -> float:
-        """Return the share of correct predictions, between 0 and 1."""
+        """Return the fraction of correct predictions (0 to 1)."""
         return self.right / self.total
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Return the Wilson 95 % confidence interval of the share."""
+        """Return the Wilson 95 % confidence interval of the fraction of correct predictions."""
         return wilson_interval(self.right, self.total)
 
 

@@ -21,7 +21,10 @@ class LanguageTraining:
 
 
 def bert_card(folder: Path, bert: Any, reading: LanguageTraining, marks: BertScores) -> str:
-    """Return the model card as Markdown; the model size is read from the weights in the folder."""
+    """Return the model card as Markdown, from the training facts `reading` and the evaluation scores `marks`.
+
+    The model size is read from the weights in `folder`.
+    """
     rows = {
         ("a hidden word of a post", "the model"): marks.words,
         ("a hidden word of a post", "always the commonest word"): marks.commonest_word,

@@ -30,7 +30,7 @@ class BertScores:
 
 
 def evaluate_bert(model: Any, tokenizer: Any, seed: int, count: int) -> BertScores:
-    """Evaluate a BertForMaskedLM on the posts of `count` unseen synthetic users; ages of half of them."""
+    """Evaluate a BertForMaskedLM at masked words and age prediction, on posts of `count` unseen synthetic users."""
     import torch
 
     persons = age_people(f"{seed} exam", count)

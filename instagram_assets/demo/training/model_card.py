@@ -30,7 +30,10 @@ class ModelTraining:
 
 
 def models_card(folder: Path, training: ModelTraining, splits: DatasetSplits, marks: ModelScores, exam_set: str) -> str:
-    """Return the model card as Markdown; model sizes are read from the files in the folder."""
+    """Return the model card as Markdown; model sizes are read from the files in the folder.
+
+    `marks` are the scores, and `exam_set` is the name of the held-out set: validation or test.
+    """
     return _CARD.format(
         sizes="\n".join(f"| `{name}` | {_size(folder / name)} |" for name in ("blip", "clip")),
         seed=training.seed,

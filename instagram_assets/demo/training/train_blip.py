@@ -61,7 +61,10 @@ def new_blip(tokenizer: Any) -> Any:
 def train_blip(
     tower: Any, hints: AuxiliaryHeads, lessons: TrainingSet, steps: int, seed: int, progress: ReportProgress
 ) -> tuple[Any, Any]:
-    """Train a BLIP initialised with the pretrained image encoder `tower`; returns it with its processor."""
+    """Train a BLIP initialised with the pretrained image encoder `tower`; returns it with its processor.
+
+    `hints` are the encoder's auxiliary heads, `lessons` the training images.
+    """
     import torch
     from torch.nn.functional import cross_entropy
 
@@ -100,7 +103,10 @@ def _tokens(caption: str, tokenizer: Any) -> list[int]:
 
 
 def _barred_words(fair: "Tensor", length: int, tokenizer: Any) -> "Tensor":
-    """Return a mask of the tokens excluded from the loss per caption position: bool[subjects, length, vocabulary]."""
+    """Return a mask of the tokens excluded from the loss per caption position: bool[subjects, length, vocabulary].
+
+    `fair` is the mask of the classes that are not excluded, from `trainable_labels`.
+    """
     import torch
 
     barred = torch.zeros(len(fair), length, len(tokenizer), dtype=torch.bool)

@@ -1,7 +1,7 @@
 """Training of the demo's embedder: a small CLIP whose cosine similarity reflects how many attributes agree.
 
 The contrastive loss of CLIP only ranks the correct caption first. Here the cosine similarity itself is the target: for
-two images, or an image and a text, it is the share of equal attributes (shape, colour, background). So images of one
+two images, or an image and a text, it is the fraction of equal attributes (shape, colour, background). So images of one
 subject are close together, and images that differ in one attribute are farther apart than the `eps` of the clustering.
 """
 
@@ -65,7 +65,10 @@ def new_clip(tokenizer: Any) -> Any:
 def train_clip(
     tower: Any, hints: AuxiliaryHeads, lessons: TrainingSet, steps: int, seed: int, progress: ReportProgress
 ) -> tuple[Any, Any]:
-    """Train a CLIP initialised with the pretrained image encoder `tower`; returns it with its processor."""
+    """Train a CLIP initialised with the pretrained image encoder `tower`; returns it with its processor.
+
+    `hints` are the encoder's auxiliary heads, `lessons` the training images.
+    """
     import torch
     from torch.nn.functional import mse_loss, normalize
 
@@ -105,8 +108,8 @@ def train_clip(
 def _nearness(agree: "Tensor", first: "Tensor", second: "Tensor") -> "Tensor":
     """Return the target cosine similarity of pairs of descriptions: float[n, n].
 
-    It is that of sums of orthogonal vectors, one per attribute. `agree`, float[n, n, 3], is 1 for equal attributes;
-    `first` and `second`, float[3] or float[n, 3], are 1 for the attributes that each description mentions.
+    Each description is a sum of orthogonal vectors, one per attribute. `agree`, float[n, n, 3], is 1 for equal
+    attributes; `first` and `second`, float[3] or float[n, 3], are 1 for the attributes that each description mentions.
     """
     both = (agree * first * second).sum(2)
     return both / (first.sum(-1) * second.sum(-1)).sqrt()

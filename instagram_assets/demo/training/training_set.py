@@ -108,7 +108,7 @@ def model_inputs(pixels: "Tensor", generator: Any) -> "Tensor":
 
 
 def shape_coverage(pixels: "Tensor", attributes: "Tensor") -> "Tensor":
-    """Return how close each pixel is to the shape's colour, not the background's: float[n, SIDE, SIDE] in 0 to 1."""
+    """Return each pixel's colour on a scale from the background's (0) to the shape's (1): float[n, SIDE, SIDE]."""
     import torch
 
     colours = torch.tensor(list(SCENE_COLOURS.values()), dtype=torch.float32)
@@ -185,5 +185,5 @@ def _optimizers(parts: Sequence[Any]) -> list[Any]:
 
 
 def _rate(share: float) -> float:
-    """Return the learning rate after a share of the steps (0 to 1), as a share of the maximum rate."""
+    """Return the learning rate after a fraction of the steps (`share`, 0 to 1), as a fraction of the maximum rate."""
     return min(1.0, (share + 0.001) / _WARM_UP, (1 - share) / _DECAY)

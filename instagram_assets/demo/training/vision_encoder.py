@@ -96,7 +96,7 @@ def train_vision_encoder(
 
 
 def _by_patch(shares: "Tensor") -> "Tensor":
-    """Average the shape's coverage per pixel, float[n, SIDE, SIDE], over cells of patches: float[n, patches, cells]."""
+    """Average a coverage per pixel, float[n, SIDE, SIDE], over the cells in each patch: float[n, patches, cells]."""
     from torch.nn.functional import adaptive_avg_pool2d
 
     count, patches = len(shares), IMAGE_SIDE // PATCH_SIZE

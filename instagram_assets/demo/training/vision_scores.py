@@ -125,7 +125,7 @@ def _cluster_marks(
 
 
 def _pairs(vectors: NDArray[np.float32], owners: Sequence[ImageSubject]) -> tuple[Score, Score]:
-    """Return how many image pairs of one subject are within `EPS`, and how many differing in one word are beyond."""
+    """Count pairs of images of one subject that are within `EPS`, and pairs differing in one attribute that are not."""
     words = np.array(owners)
     agree = (words[:, np.newaxis] == words).sum(2)
     near = 1 - vectors @ vectors.T <= EPS
