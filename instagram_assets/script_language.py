@@ -12,7 +12,7 @@ _LATIN = re.compile("[A-Za-zÀ-ÖØ-öø-ɏ]")
 
 
 def detect_language(text: str) -> TextLanguage | None:
-    """Returns `ko` or `en` if at least 80% of the letters are Hangul or Latin, `mixed` if both together, else `other`.
+    """Returns `ko` (`en`) if at least 80% of the letters are Hangul (Latin), `mixed` if both add up to 80%, else `other`.
 
     None if the text has no letters. Only the script is considered, so French is `en`, too. Never raises.
     """
