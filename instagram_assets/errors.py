@@ -206,7 +206,7 @@ class ListError(InstagramAssetsError):
 
 
 class NothingDoneError(InstagramAssetsError):
-    """A command had nothing to process, or failed for every input; its output tables contain a reason for each input."""
+    """A command had nothing to process, or failed for every input; its output tables, if any, give the reasons."""
 
 
 class RunFailedError(InstagramAssetsError):
@@ -234,7 +234,7 @@ class TrainingError(InstagramAssetsError):
 
 
 class VectorsError(InstagramAssetsError):
-    """For an embedding index, a row index is out of range, or a query vector has a wrong shape, is zero or not finite."""
+    """An embedding index got a row index out of range, or a query vector of wrong shape, zero or not finite."""
 
 
 class DecodeError(RecordError):

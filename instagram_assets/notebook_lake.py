@@ -85,8 +85,8 @@ class Lake:
     ) -> pa.Table:
         """Reads rows of a table or view, filtered by accounts and by a day or a (first, last) pair of days.
 
-        Days are dates or strings such as `2026-11-01`; the first and the last day are included. Raises QueryError for an unknown table or
-        column or an invalid day, StorageError when a file is damaged.
+        Days are dates or strings such as `2026-11-01`; the first and the last day are included. Raises QueryError for
+        an unknown table or column or an invalid day, StorageError when a file is damaged.
 
         >>> lake = Lake("data/lake")
         >>> lake.read("posts", ["sun_diary"], ("2026-10-01", "2026-10-20"), ["day", "likes"]).to_pylist()
@@ -106,7 +106,7 @@ class Lake:
         return rows if chosen_columns is None else rows.select(chosen_columns)
 
     def pandas(self, name: str, *wanted: Any, **named: Any) -> "pd.DataFrame":
-        """Reads rows into a DataFrame with Arrow dtypes (ids stay strings, counts integers); takes the arguments of `read`."""
+        """Reads rows as a DataFrame with Arrow dtypes (ids stay strings, counts integers). Arguments as of `read`."""
         import pandas as pd
 
         return self.read(name, *wanted, **named).to_pandas(types_mapper=pd.ArrowDtype)

@@ -136,7 +136,7 @@ def window() -> tuple[date, date]:
 
 
 def is_outdated() -> bool:
-    """True if older posts were imported after the definitions were loaded, so Dagster lacks partitions for their days."""
+    """True if older posts were imported since the definitions were loaded: Dagster lacks partitions of their days."""
     return first_day() < FIRST_DAY
 
 
