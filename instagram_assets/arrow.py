@@ -29,7 +29,7 @@ compute: Any = _Functions()
 
 
 def group_starts(table: "pa.Table", columns: Sequence[str]) -> "Booleans":
-    """Returns a mask that is True at the first row and at each row that differs from the previous one in `columns`.
+    """Returns a mask that is True at row 0 and at each row that differs from the row before it in any of `columns`.
 
     The columns must not contain nulls.
     """

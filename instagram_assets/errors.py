@@ -82,7 +82,7 @@ class RecordError(InstagramAssetsError):
 
 
 class SourceRefusedError(InstagramAssetsError):
-    """A source refuses requests until a person acts: it requires consent, a login or a pause."""
+    """A website or API refuses requests until a person acts: it requires consent, a login or a pause."""
 
 
 class SessionRefusedError(SourceRefusedError):
@@ -90,7 +90,7 @@ class SessionRefusedError(SourceRefusedError):
 
 
 class IdentityStoppedError(SourceRefusedError):
-    """A login or token is not used any more until a person has done what the message says and confirmed it."""
+    """A login or API token is suspended until a person has done what the message says and confirmed it."""
 
 
 class _UntilError(InstagramAssetsError, Generic[_Time]):
@@ -106,11 +106,11 @@ class BreakerOpenError(_UntilError[datetime]):
 
 
 class BudgetSpentError(_UntilError[float]):
-    """The request budget of a day is spent; `until` is when the next day begins, in seconds since 1970."""
+    """The request budget of a day is spent; `until` is when the next day begins, as a Unix timestamp."""
 
 
 class RateLimitedError(InstagramAssetsError):
-    """A source limits the rate of requests; `seconds` is how long to wait before the next one."""
+    """A website or API limits the rate of requests; `seconds` is how long to wait before the next one."""
 
     def __init__(self, reason: str, seconds: float) -> None:
         super().__init__(reason)
@@ -122,7 +122,7 @@ class AnswersChangedError(InstagramAssetsError):
 
 
 class ProxiesError(_UntilError[float]):
-    """None of the proxies works; `until` is when the first is tried again, in seconds since 1970."""
+    """None of the proxies works; `until` is when the first is tried again, as a Unix timestamp."""
 
 
 class ScrapeError(InstagramAssetsError):
@@ -138,7 +138,7 @@ class ScrapeRefusedError(ScrapeError, SourceRefusedError):
 
 
 class CollectionRefusedError(InstagramAssetsError):
-    """An account to collect is not allowed or not possible; no request was made."""
+    """A collection is not allowed or not possible, such as of an account without permission; no request was made."""
 
 
 class GoneError(ScrapeError):
@@ -178,7 +178,7 @@ class DamagedError(StorageError):
 
 
 class IdentifierError(InstagramAssetsError):
-    """An export that has to be pseudonymous contains a name or an id of the lake."""
+    """An export that has to be pseudonymous contains an account name or an id that occurs in the lake."""
 
 
 class ModelError(InstagramAssetsError):
@@ -206,7 +206,7 @@ class ListError(InstagramAssetsError):
 
 
 class NothingDoneError(InstagramAssetsError):
-    """A command failed for every item; its output tables contain a reason for each."""
+    """A command had nothing to process, or failed for every input; its output tables, if any, give the reasons."""
 
 
 class RunFailedError(InstagramAssetsError):
@@ -226,7 +226,7 @@ class UndeliveredError(InstagramAssetsError):
 
 
 class TrainingDataError(InstagramAssetsError):
-    """There are labels and texts, but too few to train and evaluate a model."""
+    """There are too few labels, or too few texts of labelled users, to train and evaluate a model."""
 
 
 class TrainingError(InstagramAssetsError):
@@ -234,7 +234,7 @@ class TrainingError(InstagramAssetsError):
 
 
 class VectorsError(InstagramAssetsError):
-    """A row index or query vector is invalid for an embedding index: out of range, wrong shape, zero, or not finite."""
+    """An embedding index got a row index out of range, or a query vector of wrong shape, zero or not finite."""
 
 
 class DecodeError(RecordError):
@@ -260,18 +260,18 @@ class MediaExpiredError(MediaError):
 
 
 class MediaFailedError(MediaError):
-    """A permanent error of the server; a retry would not help."""
+    """The media server answered with a permanent error; a retry would not help."""
 
 
 @dataclass
 class MediaTransientError(MediaError):
-    """A transient error; `retry_after` is the wait in seconds that the server asked for."""
+    """A download failed, but a retry may succeed; `retry_after` is the wait in seconds that the server asked for."""
 
     retry_after: float | None = None
 
 
 class MediaUnreachableError(MediaTransientError):
-    """No connection to the URL's host."""
+    """No connection to the host of an image's or video's URL."""
 
 
 class SearchError(InstagramAssetsError):
@@ -306,11 +306,11 @@ class NothingMatchedError(SearchError):
 
 
 class ConsentPageError(SearchError, SourceRefusedError):
-    """The site asks for consent, a login or a challenge, or blocks the access: a person has to look at it."""
+    """The search site asks for consent, a login or a challenge, or blocks the access: a person has to look at it."""
 
 
 class PageError(SearchError):
-    """The page cannot be reached, answers with an error, or never finishes loading."""
+    """The search page cannot be reached, answers with an error, or never finishes loading."""
 
 
 class BrowserMissingError(SearchError):
@@ -346,5 +346,5 @@ class DiskFullError(StorageError):
 
 
 def names_below(kind: type[Exception]) -> set[str]:
-    """Returns the class names of an error class and its subclasses: of an error, Dagster stores only the class name."""
+    """Returns the names of an error class and all its subclasses: Dagster stores only an error's class name."""
     return {kind.__name__}.union(*map(names_below, kind.__subclasses__()))

@@ -85,8 +85,8 @@ class Lake:
     ) -> pa.Table:
         """Reads rows of a table or view, filtered by accounts and by a day or a (first, last) pair of days.
 
-        Days are dates or texts such as `2026-11-01`; both ends are included. Raises QueryError for an unknown table or
-        column or an invalid day, StorageError when a file is damaged.
+        Days are dates or strings such as `2026-11-01`; the first and the last day are included. Raises QueryError for
+        an unknown table or column or an invalid day, StorageError when a file is damaged.
 
         >>> lake = Lake("data/lake")
         >>> lake.read("posts", ["sun_diary"], ("2026-10-01", "2026-10-20"), ["day", "likes"]).to_pylist()
@@ -106,7 +106,7 @@ class Lake:
         return rows if chosen_columns is None else rows.select(chosen_columns)
 
     def pandas(self, name: str, *wanted: Any, **named: Any) -> "pd.DataFrame":
-        """Reads like `read`, into a DataFrame with Arrow dtypes: ids stay strings, counts integers, lists lists."""
+        """Reads rows as a DataFrame with Arrow dtypes (ids stay strings, counts integers). Arguments as of `read`."""
         import pandas as pd
 
         return self.read(name, *wanted, **named).to_pandas(types_mapper=pd.ArrowDtype)
@@ -114,7 +114,7 @@ class Lake:
     def sql(self, question: str, *values: Any) -> pa.Table:
         """Runs a SQL query with DuckDB and returns its rows; `$1`, `$2`, … are bound to `values`.
 
-        `tables` and `columns` list the names that can be queried. The ten most used nouns, for example, are
+        The methods `tables` and `columns` list the names that can be queried. The ten most used nouns, for example, are
         `SELECT word, sum(count) AS n FROM token_counts WHERE pos = 'noun' GROUP BY word ORDER BY n DESC LIMIT 10`.
         Raises QueryError for an invalid query, StorageError for a damaged file.
 
@@ -134,7 +134,7 @@ class Lake:
         return self._files([image_id])[0]
 
     def show(self, image_ids: Iterable[str]) -> "Image":
-        """Returns a contact sheet: thumbnails of up to 40 of the given images, evenly sampled, as a PIL image."""
+        """Returns a contact sheet as one PIL image: thumbnails of up to 40 of these images, sampled evenly if more."""
         import io
 
         from PIL import Image

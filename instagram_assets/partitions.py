@@ -1,8 +1,8 @@
 """Dagster partitions of the lake (account × day), and the grouping of many partitions into few runs.
 
 A cell is one partition: one account on one day. Dagster runs many cells in one run only as a box: a contiguous range of
-accounts, in insertion order, times a range of days. Days begin with the lake's first year. Landing an older post moves
-that back; Dagster knows the earlier days once the definitions are loaded again.
+accounts, in insertion order, times a range of days. Daily partitions begin with the lake's first year. Importing an
+older post moves that year back; Dagster knows the earlier days once the definitions are loaded again.
 """
 
 from collections.abc import Iterable, Sequence
@@ -52,7 +52,7 @@ LARGEST_LOCATION = 500_000
 
 
 def first_day() -> date:
-    """Returns the first day of the lake, from its current layout or the setting `start_day`, whichever is later."""
+    """Returns 1 January of the lake's earliest year (this year if it is empty), or the setting `start_day` if later."""
     return max(
         date(first_year(lake_root(settings())) or today(settings().zone).year, 1, 1), settings().start_day or date.min
     )
@@ -136,7 +136,7 @@ def window() -> tuple[date, date]:
 
 
 def is_outdated() -> bool:
-    """True if older posts have landed since the definitions were loaded: Dagster has no partitions for their days."""
+    """True if older posts were imported since the definitions were loaded: Dagster lacks partitions of their days."""
     return first_day() < FIRST_DAY
 
 
@@ -223,8 +223,8 @@ def _cheapest(piece: _Piece) -> tuple[float, list[_Piece]]:
 def _best_cut(piece: _Piece, axis: int) -> tuple[int, int, int, int] | None:
     """Returns the best cut of a piece along one axis (0 accounts, 1 days); None if it cannot be cut there.
 
-    The tuple is (cells without work that it saves, negative distance from the middle, axis, last value of the first
-    half). Of equally good cuts, the one nearest the middle keeps the recursion shallow.
+    The tuple is (cells without work that the cut avoids, negative distance from the middle, axis, last index of the
+    first half). Of equally good cuts, the one nearest the middle keeps the recursion shallow.
     """
     along = sorted(piece.points, key=lambda point: point[axis])
     before = _running_areas(along, axis)
@@ -249,7 +249,7 @@ def _is_border(value: int, following: int, axis: int) -> bool:
 
 
 def _running_areas(points: list[tuple[int, int]], axis: int) -> list[int]:
-    """Returns the number of cells in the bounding box of the first 1, 2, … points along an axis."""
+    """Returns, for n = 1, 2, …, the number of cells in the bounding box of the first n points along an axis."""
     other = 1 - axis
     areas: list[int] = []
     low = high = points[0][other]

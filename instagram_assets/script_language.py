@@ -12,9 +12,10 @@ _LATIN = re.compile("[A-Za-zÀ-ÖØ-öø-ɏ]")
 
 
 def detect_language(text: str) -> TextLanguage | None:
-    """Returns `ko` or `en` if at least 80% of the letters are Hangul or Latin, `mixed` if both together, else `other`.
+    """Returns `ko` or `en` if at least 80% of the letters are Hangul or Latin; else `mixed` or `other`.
 
-    None if the text has no letters. Only the script is considered, so French is `en`, too. Never raises.
+    `mixed` means that a text has Hangul and Latin letters that together are at least 80%. None if the text has no
+    letters. Only the script is considered, so French is `en`, too. Never raises.
     """
     if text.isascii():
         return "en" if _LATIN.search(text) else None

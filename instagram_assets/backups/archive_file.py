@@ -1,6 +1,6 @@
 """A backup in one `.tar` or `.zip` file: the files with their paths in the data folder, and the manifest last.
 
-This program is needed to verify it, but not to unpack it: `tar xf` restores the data folder.
+This program is needed to verify a backup, but not to unpack it: `tar xf` or `unzip` restores the data folder.
 """
 
 import hashlib
@@ -132,11 +132,11 @@ class _Writing:
 
     @property
     def latest(self) -> Manifest | None:
-        """Always None: a new archive has no earlier backup."""
+        """The manifest of an earlier backup: always None, since a new archive has none."""
         return None
 
     def has(self, entry: ManifestEntry) -> bool:
-        """Always false: a new archive has no files."""
+        """Whether a file's content is stored already: always false, since a new archive has no files."""
         return False
 
     def keep(self, path: str, source: OpenFile) -> StoredFile:
@@ -163,7 +163,7 @@ class _Writing:
 
 
 class _Hashed:
-    """A stream of known length that is hashed while it is read; padded with zeros, and `left` > 0, if it is shorter."""
+    """A stream of known length, hashed while it is read. If it is shorter, zeros are added and `left` > 0."""
 
     def __init__(self, stream: Readable, size: int) -> None:
         self._stream, self.left, self._digest = stream, size, hashlib.sha256()
@@ -206,7 +206,7 @@ class _TarWriter:
         self._tar.close()
 
     def abandon(self) -> None:
-        """Does nothing: a tar archive is incomplete until it is closed."""
+        """Stops writing; does nothing, since a tar archive is incomplete until it is closed."""
 
 
 class _ZipWriter:

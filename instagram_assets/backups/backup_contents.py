@@ -66,7 +66,7 @@ _SECRET = re.compile(r"(?im)^(\s*\w*(?:password|secret|token|api_key|postgres_ur
 
 @dataclass(frozen=True)
 class BackupPart:
-    """A group of files that are stored together; `list` is called again if a listed file disappeared.
+    """A group of files that are stored together; the function `list` yields them, again if a file disappeared.
 
     If `only` is not empty, files whose SHA-256 is not in it are left out.
     """
@@ -101,7 +101,7 @@ class BackupContents:
 
     @cached_property
     def made_again(self) -> set[str]:
-        """Paths of the datasets that were left out so far because a run recreates them."""
+        """Paths of the datasets that were left out of the backup so far because a run recreates them."""
         return set()
 
     @property
@@ -224,7 +224,7 @@ class BackupContents:
 
 
 def _any_name(name: str) -> bool:
-    """Always true: all folders there belong to the program, so they are allowed to be links to another disk."""
+    """Always true: a filter for a folder whose subfolders all belong to the program, so they may be symbolic links."""
     return True
 
 

@@ -31,10 +31,10 @@ _CHANGING = "it was written to while it was read"
 
 @dataclass(frozen=True)
 class BackupSummary:
-    """The result of a backup: `new_bytes` were not stored before, `missing` files could not be read.
+    """The result of a backup: `new_bytes` is the size of newly stored content, `missing` are files that are unreadable.
 
-    `left_out` are links, which are not followed, and copies of keys; `made_again` are datasets that were left out
-    because a run recreates them.
+    `left_out` are symbolic links, which are not followed, and copies of secret keys; `made_again` are datasets that
+    were left out because a run recreates them.
     """
 
     where: str
@@ -59,9 +59,9 @@ def create_backup(
 ) -> BackupSummary:
     """Creates a backup of `contents` in a `.tar`, a `.zip`, a folder or `s3://…` (`options` are fsspec's).
 
-    Runs can continue meanwhile. A killed backup does not exist, but the next one reuses the files that it stored. A
+    Dagster runs can continue meanwhile. A killed backup is invalid, but the next one reuses its stored files. A
     file that cannot be read is reported in the summary, and the backup is made without it. Raises StorageError or
-    FileError when the location refuses, NothingDoneError when there is nothing to back up.
+    FileError when the location cannot be written, NothingDoneError when there is nothing to back up.
     """
     begun, moment = monotonic(), datetime.now(UTC)
     _refuse_inside(where, contents.roots())
@@ -104,7 +104,7 @@ def create_backup(
 
 
 class _Kept(NamedTuple):
-    """The result of storing one file: its manifest entry; null if the file disappeared or (`reason`) is unreadable."""
+    """The result of storing one file: its manifest entry; None if the file disappeared or is unreadable (`reason`)."""
 
     found: FileToStore
     entry: ManifestEntry | None
@@ -147,7 +147,7 @@ class _Taking:
                 del self.entries[path]
 
     def stamps(self, prefix: str) -> dict[str, str]:
-        """Returns the change stamps of the stored files whose paths have this prefix (path → stamp)."""
+        """Returns path → change stamp (changes with the content) of the stored files whose paths have this prefix."""
         return {path: entry.stamp for path, entry in self.entries.items() if path.startswith(prefix)}
 
     def _is_stored(self, found: FileToStore) -> bool:

@@ -1,4 +1,4 @@
-"""Consistent copies of databases in use: SQLite by its backup API, PostgreSQL by pg_dump."""
+"""Consistent copies of databases that are in use: of SQLite by its backup API, of PostgreSQL by pg_dump."""
 
 import os
 import re
@@ -88,7 +88,7 @@ def _nameless() -> Generator[tuple[int, sqlite3.Connection, sqlite3.Connection]]
 
 @contextmanager
 def _without_log(copy: int) -> Generator[None]:
-    """Context manager: clears the WAL flag in a database's header, as SQLite would create a log file to read it."""
+    """Context manager: clears the WAL flag in a database's header, with which SQLite creates a log file to read it."""
     said = os.pread(copy, len(_NO_LOG), _AT_LOG)
     os.pwrite(copy, _NO_LOG if said else b"", _AT_LOG)
     try:
@@ -168,7 +168,7 @@ class PostgresHome(NamedTuple):
 
 
 def postgres_of(home: Path, environment: Mapping[str, str]) -> PostgresHome | None:
-    """Returns the PostgreSQL database with the run history of a Dagster home; null if it is SQLite.
+    """Returns the PostgreSQL database with the run history of a Dagster home; None if the history is in SQLite.
 
     Raises SettingsError if dagster.yaml configures it differently from the files that this program provides.
     """

@@ -35,7 +35,7 @@ class UnreadableFileError(Exception):
 
 
 class VanishedError(Exception):
-    """Raised for a listed file that does not exist any more: it was moved, merged or removed; list again."""
+    """Raised for a listed file that was moved, merged or removed since: the caller must list the folder again."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class FileToStore:
 
 
 class FileReading:
-    """The content of one file as a stream; raises UnreadableFileError, unlike errors of the backup location.
+    """The content of one file as a stream; reading raises UnreadableFileError if the file cannot be read.
 
     `is_changed` is true, once the stream is closed, if the file was written to while it was read.
     """
@@ -86,7 +86,7 @@ def no_file(path: str) -> bool:
 
 @dataclass(frozen=True)
 class NeverStored:
-    """The exclusion rules of all backups: the folder of the keys, copies of keys, and symbolic links.
+    """The exclusion rules of all backups: the folder of the secret keys, copies of keys, and symbolic links.
 
     `left_out` maps the path of each excluded copy and link to the reason.
     """
@@ -110,7 +110,7 @@ class NeverStored:
         return os.path.islink(path.path) and self.notes(place, _IS_LINK)
 
     def has_object(self, path: str, place: str) -> bool:
-        """Like `has`, for an object store, which has no links."""
+        """Whether an object of an object store is excluded, because it is named like a file with keys."""
         return _OF_KEYS.fullmatch(path.rpartition("/")[2]) is not None and self.notes(place, _IS_KEY)
 
     def _is_copy(self, entry: "os.DirEntry[str]") -> bool:
@@ -146,7 +146,7 @@ def files_below(
 
 
 def stored_file_at(file: UPath | Path, place: str) -> Iterator[FileToStore]:
-    """Yields one file, with `place` as its path in the backup, if it exists."""
+    """Yields the file to back up, if it exists; `place` is its path in the backup."""
     path = UPath(file)
     if not is_local(path):
         yield from (found for found in _objects_below(path, place, lambda inner: inner != ""))
@@ -223,7 +223,7 @@ def _file(path: str, place: str, told: os.stat_result) -> FileToStore:
 
 
 def _open_database(path: str) -> FileReading:
-    """Opens a consistent copy of an SQLite database, even while in use; other files with that suffix as they are."""
+    """Opens a consistent copy of an SQLite database, even while in use; a file that is no database is opened itself."""
     with _open_file(path) as begin:
         if not is_sqlite(begin.read(16)):
             return _open_file(path)
@@ -270,7 +270,7 @@ def _objects_below(root: UPath, prefix: str, leaves: Callable[[str], bool]) -> I
 
 
 def _open_object(path: UPath, size: int, modified_ns: int) -> FileReading:
-    """Opens one version of an object: small ones are read by one request, large ones are never overwritten."""
+    """Opens one version of an object: a small one is read by one request; large ones are never overwritten anyway."""
     try:
         if size <= object_store.LARGEST:
             data = object_store.read_object(path)

@@ -36,7 +36,7 @@ _PACKED = (".gz", ".tgz", ".xz", ".bz2", ".zst", ".7z", ".rar", ".txz", ".tbz2")
 
 
 class StoredFile(NamedTuple):
-    """The result of storing a file: its size, its hash, and the bytes by which the location grew."""
+    """The result of storing a file: size in bytes, hash, and number of bytes by which the location grew."""
 
     size: int
     sha256: str
@@ -48,7 +48,7 @@ class BackupWriter(Protocol):
 
     @property
     def latest(self) -> Manifest | None:
-        """The manifest of the newest backup in the location, whose files do not have to be stored again."""
+        """The manifest of the location's newest backup; None if there is none. Its files need not be stored again."""
         ...
 
     def has(self, entry: ManifestEntry) -> bool:
@@ -116,7 +116,7 @@ def open_location(where: str, options: dict[str, Any] | None = None) -> Generato
 
 @contextmanager
 def _clear_errors(where: str) -> Generator[None]:
-    """Context manager that explains errors of an object store's client, which is possibly not installed."""
+    """Context manager that raises clear errors if an object store's client fails or is not installed."""
     try:
         yield
     except Exception as error:

@@ -35,7 +35,7 @@ def verify_backups(
 ) -> VerifiedBackups:
     """Reads every file of every backup of a location and compares it with its hash.
 
-    In a folder or an object store damaged files are set aside, so that the next backup stores them again if the
+    In a folder or an object store damaged files are moved aside, so that the next backup stores them again if the
     originals still exist.
     """
     damaged: list[Missing] = []
@@ -119,7 +119,7 @@ def prune_backups(
 
 
 def _parted(place: Repository, keep: int) -> tuple[list[str], list[str]]:
-    """Returns (ids to keep, ids to remove); incomplete backups do not count towards `keep`."""
+    """Returns (backup ids to keep, backup ids to remove); incomplete backups do not count towards `keep`."""
     kept: list[str] = []
     whole = 0
     names = place.ids()

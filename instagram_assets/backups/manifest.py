@@ -54,8 +54,8 @@ class Missing(msgspec.Struct, frozen=True, array_like=True):
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """The manifest of one backup.
 
-    `tombstones` is the number of erasure records (tombstones) at that time, `tombstone_key` the id of their key; the
-    records themselves are not in the backup.
+    `tombstones` is the number of erasure records (tombstones) at the time of the backup, `tombstone_key` the id of
+    their key; the records themselves are not in the backup.
     """
 
     form: int = MANIFEST_VERSION
@@ -78,14 +78,14 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def pack(manifest: Manifest) -> tuple[str, bytes]:
-    """Returns a manifest's id and its serialized bytes; deterministic."""
+    """Returns (backup id, serialized bytes) of a manifest; deterministic."""
     said = msgspec.json.encode(manifest)
     moment = manifest.taken_at.astimezone(UTC).strftime(_MOMENT)
     return f"{moment}-{_hash(said)}", gzip.compress(said, compresslevel=3, mtime=0)
 
 
 def unpack(name: str, data: bytes, where: str) -> Manifest:
-    """Returns the manifest with that id. Raises StorageError if it is damaged, or of a newer program version."""
+    """Deserializes the manifest of backup `name`. Raises StorageError if damaged or of a newer program version."""
     try:
         said = _unpacked(data)
         if _hash(said) != _NAME.fullmatch(name)["hash"]:  # pyright: ignore[reportOptionalSubscript] told as damage
@@ -109,7 +109,7 @@ def unpack(name: str, data: bytes, where: str) -> Manifest:
 
 
 def is_backup_id(name: str) -> bool:
-    """Whether a name has the format of an id given by `pack`."""
+    """Whether a name has the format of a backup id, as returned by `pack`."""
     return _NAME.fullmatch(name) is not None
 
 
@@ -149,7 +149,7 @@ def _hash(said: bytes) -> str:
 
 
 def _check_path(path: str) -> None:
-    """Raises an error for a path outside the restore folder, since the manifest could be forged."""
+    """Raises an error if a manifest entry's path leads out of the restore folder: the manifest could be forged."""
     parts = native(path).split("/")
     if any(part in ("", ".", "..") for part in parts) or "\0" in path:
         raise ValueError(f"{path!r} is no place in a data folder")

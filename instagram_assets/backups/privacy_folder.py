@@ -55,7 +55,7 @@ def backups_holding(
     holds: Callable[[str], bool],
     options: dict[str, Any] | None = None,
 ) -> Iterator[tuple[Backup, bool | None]]:
-    """Yields (backup, whether it contains an account for which `holds` is true); null if it is inaccessible.
+    """Yields (backup, whether it contains an account for which `holds` is true, None if the backup is inaccessible).
 
     `notes` are the recorded backups, `options` are fsspec's, for object stores. Backups that no longer exist are left
     out.
@@ -121,7 +121,7 @@ _REMEDY = "Put your copy of the privacy folder there, or name it: --privacy FOLD
 
 
 def check_tombstones(name: str, count: int, key: str, folder: Path, *, can_forget: bool = True) -> None:
-    """Raises StorageError if data erased on request could not be recognised in a backup, or not be erased again.
+    """Raises StorageError if a restore could bring back data that was erased on request.
 
     `name` is the backup's id, empty if unknown; `count` and `key` are the number of tombstones when it was made, and
     the id of their key. Tombstones of later erasures are only in `folder`. `can_forget` is false if the restore cannot
@@ -155,7 +155,7 @@ def has_keys(folder: Path) -> bool:
 
 
 def restore_cutoff(name: str) -> str:
-    """Returns the time of the backup with that id as text for messages."""
+    """Returns the time of the backup with the id `name`, formatted for messages."""
     return f"{backup_time(name):%Y-%m-%d %H:%M} UTC, when the backup was made" if name else "the backup was made"
 
 

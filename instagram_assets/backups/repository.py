@@ -3,7 +3,7 @@
     blobs/<first two>/<sha256>      the bytes of files, never changed
     snapshots/<id>.json.gz          one manifest per backup, written when all its files are durable
     incoming/                       on a disk: files that are being written
-    running/                        in an object store, which has no locks: markers of running work
+    running/                        in an object store, which has no locks: markers of running backups and prunes
 
 Stored files without a manifest entry are left by a killed backup: the next one reuses them, or `prune` removes them.
 """
@@ -114,7 +114,7 @@ class Repository:
 
     @contextmanager
     def alone(self, work: str) -> Generator[None]:
-        """Context manager: exclusive access for `work` (such as `backup`).
+        """Context manager: exclusive access to the repository for the operation `work` (such as `backup`).
 
         On a disk it waits for a lock; in an object store it raises StorageError while conflicting work is running.
         """
@@ -171,7 +171,7 @@ class Repository:
                     )
 
     def _check(self) -> None:
-        """Raises FileError if the location contains other files than backups, so that no file of others is removed."""
+        """Raises FileError if the location contains files other than backups, so that none of them is ever removed."""
         names = self._names("")
         if names and not names & {_README, "snapshots"} and not all(name.startswith(".") for name in names):
             raise FileError(self.where, "holds something else than backups", "Name another or an empty folder")
@@ -208,7 +208,7 @@ class _Writing:
         return self._latest
 
     def has(self, entry: ManifestEntry) -> bool:
-        """Whether the content of an entry is stored in the repository in full length."""
+        """Whether the content of a manifest entry is stored in the repository in full length."""
         return self._has(entry.sha256, entry.size)
 
     def keep(self, path: str, source: OpenFile) -> StoredFile:
@@ -269,7 +269,7 @@ class _Writing:
             copy.drop()
 
     def _place(self, temporary: Path | None, digest: str) -> None:
-        """Renames a durable temporary file to its hash; folder entries are synced before the manifest is written."""
+        """Renames a durable temporary file to its hash. Its folder is fsynced later, before the manifest is written."""
         assert temporary
         final = self._blob(digest)
         try:
@@ -326,7 +326,7 @@ class _Copy:
 
 
 def sync_many(folders: Iterable[Path]) -> None:
-    """Like `sync_folders`, in parallel, for many folders."""
+    """Fsyncs many folders in parallel, so that added and removed file names survive a power cut."""
     with ThreadPoolExecutor(_THREADS) as pool:
         for _ in pool.map(lambda folder: sync_folders([folder]), folders):
             pass

@@ -50,7 +50,7 @@ class RestoredFolder(msgspec.Struct, kw_only=True):
 
 
 def restored_from(folder: Path) -> RestoredFolder | None:
-    """Returns which backup a folder was restored from; null if it was not restored, or not completely."""
+    """Returns the record of the backup that a folder was restored from; None if not restored, or not completely."""
     if (folder / RESTORING_FILE).exists():
         return None
     with suppress(FileNotFoundError, msgspec.MsgspecError):
@@ -88,7 +88,7 @@ def _claim(into: Path, where: str, name: str, privacy_folder: Path) -> None:
 
 
 def _mark_restored(into: Path, where: str, name: str, missing: int, asked: Manifest | None) -> None:
-    """Marks a folder as restored; `asked` is the manifest whose tombstones were checked, if they were."""
+    """Marks a folder as restored; `asked` is the backup's manifest if its tombstones were checked, else None."""
     said = RestoredFolder(source=where, id=name, at=datetime.now(UTC), missing=missing)
     if asked:
         said.tombstones, said.tombstone_key = asked.tombstones, asked.tombstone_key
@@ -139,13 +139,14 @@ def restore_backup(
     after: Callable[[Path], object] | None = None,
     on_progress: OnRestoreProgress | None = None,
 ) -> RestoreSummary:
-    """Restores a backup into the folder `into`: the newest, the one with an id, or the newest up to a time (`at`).
+    """Restores a backup into the folder `into`: the newest, or `at`: an id, or a time for the newest up to then.
 
     Damaged files are reported in the result, and all others are restored. After a kill a repeated call continues; after
-    a complete restore the files are only compared. `after` is called with the folder before it counts as restored, to
-    apply the tombstones of `privacy_folder`. Nothing is restored if tombstones of the backup are missing there, or if
-    nothing there shows which data was erased since, except with `without_tombstones`. Raises FileError for a folder
-    that is not empty or a backup that does not exist, StorageError when a manifest is damaged or the disk refuses.
+    a complete restore the files are only compared with the backup. `after` is called with the folder before it counts
+    as restored, to apply the tombstones of `privacy_folder`. Nothing is restored if tombstones of the backup are
+    missing there, or if nothing there shows which data was erased since, except with `without_tombstones`. Raises
+    FileError for a folder that is not empty or a backup that does not exist, StorageError when a manifest is damaged or
+    the disk refuses.
     """
     into = into.expanduser().absolute()
     with open_location(where, options) as place:
