@@ -68,7 +68,7 @@ def split_months(
 
     `unit` is `month_of` or `year_of`.
 
-    >>> split(date(2026, 9, 20), date(2026, 11, 30), month_of)[0]
+    >>> split_months(date(2026, 9, 20), date(2026, 11, 30), month_of)[0]
     Range(first=datetime.date(2026, 10, 1), last=datetime.date(2026, 11, 30))
     """
     start = None if first is None else first if first == unit(first)[0] else unit(first)[1] + timedelta(1)
