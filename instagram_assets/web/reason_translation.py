@@ -72,7 +72,7 @@ _GROUP_NAMES = re.compile(
 def reason_words(words: Words, reason: str) -> str:
     """Returns the translation of a reason why an image was left out, or of several reasons separated by `; `.
 
-    >>> reason_words(words_in("en"), "smaller than 300 px (240 x 180)")
+    >>> reason_words(words, "smaller than 300 px (240 x 180)")
     'smaller than 300 px (240 × 180)'
     """
     if whole := _in_words(words, reason):
