@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from instagram_assets.models.devices import Linear, linear
+from instagram_assets.models.kernels import Linear, linear
 
 if TYPE_CHECKING:
     import torch

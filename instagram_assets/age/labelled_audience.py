@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from instagram_assets.age.calibration import Floats
-from instagram_assets.age.prevalence import Prevalence, or_interval_alone, unknown, wilson
+from instagram_assets.age.prevalence import Prevalence, or_interval_alone, unknown
 
 FEWEST_LABELLED = 50
 """People of the audience whose age must be known."""
@@ -63,7 +63,7 @@ def share_by_labelled(probabilities: ArrayLike, places: ArrayLike, labels: Array
     raw = float(y.mean() + slope * (scores.mean() - own.mean()))
     worth = 1 / ((1 - explained) / len(y) + explained / len(scores))
     best = min(max(raw, 0.0), 1.0)
-    low, high = wilson(best, worth)
+    low, high = _interval(best, worth)
     return or_interval_alone(
         Prevalence(best, min(low, best), max(high, best), float(scores.mean()), len(scores), assumes=SAMPLED)
     )
@@ -77,6 +77,18 @@ def anchored(before: Prevalence, probabilities: ArrayLike, places: ArrayLike, la
     if not len(np.asarray(probabilities)):
         return Anchored(unknown([], ""), before, 0)
     return Anchored(share_by_labelled(probabilities, places, labels), before, len(np.asarray(labels)))
+
+
+def _interval(share: float, n: float) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share for the effective sample size `n`, with Student's t quantile.
+
+    `statistics.wilson_interval` is scipy's, which takes counts: an effective sample size is fractional.
+    """
+    from scipy.stats import t
+
+    z2 = float(t.ppf(0.975, max(n - 1, 2))) ** 2
+    middle, half = share + z2 / (2 * n), (z2 * share * (1 - share) / n + z2**2 / (4 * n**2)) ** 0.5
+    return max((middle - half) / (1 + z2 / n), 0.0), min((middle + half) / (1 + z2 / n), 1.0)
 
 
 def _regression(x: Floats, y: Floats) -> tuple[float, float]:

@@ -12,14 +12,23 @@ from instagram_assets.errors import FileError
 from instagram_assets.schemas import AGE_PREDICTIONS
 from instagram_assets.storage.atomic import write_atomic
 
+_SHARE_COLUMNS = ("people", "share", "low", "high", "accounts", "assumes", "note", "warnings", "by_known_ages")
+
 
 def check_output_file(path: Path) -> None:
-    """Raise FileError if a file cannot be written to `path`: the path is a folder, or a parent is a file."""
+    """Raise FileError if predictions cannot be written to `path`, or if their share would replace a file of the user.
+
+    `path` cannot be a folder or below a file. The share goes to `NAME_share.csv`, which the user did not name: a file
+    of that name is only replaced if it has the header of `write_share_csv`.
+    """
     if path.is_dir():
         raise FileError(str(path), "is a folder", f"Name the file to write, such as {path / 'predictions.csv'}")
     above = next(folder for folder in path.absolute().parents if folder.exists())
     if not above.is_dir():
         raise FileError(str(path), f"{above} is a file, so nothing can lie below it", "Name a file in a folder")
+    share = _share_path(path)
+    if share.exists() and not (share.is_file() and share.read_bytes().startswith(_lines([_SHARE_COLUMNS]))):
+        raise FileError(str(share), "is there already, and is no share", "Give the predictions another name")
 
 
 def write_predictions_csv(
@@ -49,10 +58,8 @@ def write_share_csv(
     no point estimate), `low` and `high` of the 95 % interval, `accounts`, `assumes`, `note`, `warnings`,
     `by_known_ages`.
     """
-    path = predictions.with_name(f"{predictions.stem}_share{predictions.suffix or '.csv'}")
-    rows: list[Sequence[Any]] = [
-        ("people", "share", "low", "high", "accounts", "assumes", "note", "warnings", "by_known_ages")
-    ]
+    path = _share_path(predictions)
+    rows: list[Sequence[Any]] = [_SHARE_COLUMNS]
     told = " ".join(found.warnings), found.anchor.change if found.anchor else None
     for people, share in ((f"{age_cutoff} or older", found.share), (f"under {age_cutoff}", found.share.below)):
         rows.append((people, share.share, share.low, share.high, share.n, share.assumes, share.note, *told))
@@ -60,7 +67,15 @@ def write_share_csv(
     return path
 
 
+def _share_path(predictions: Path) -> Path:
+    return predictions.with_name(f"{predictions.stem}_share{predictions.suffix or '.csv'}")
+
+
 def _write(rows: Iterable[Sequence[Any]], path: Path, spreadsheet_safe: bool) -> None:
-    lines = (",".join(csv_cells.encode(value, spreadsheet_safe=spreadsheet_safe) for value in row) for row in rows)
-    content = csv_cells.utf8("\ufeff" + "".join(f"{line}\r\n" for line in lines))
+    content = _lines(rows, spreadsheet_safe)
     write_atomic(path, lambda stream: stream.write(content))
+
+
+def _lines(rows: Iterable[Sequence[Any]], spreadsheet_safe: bool = False) -> bytes:
+    lines = (",".join(csv_cells.encode(value, spreadsheet_safe=spreadsheet_safe) for value in row) for row in rows)
+    return csv_cells.utf8("\ufeff" + "".join(f"{line}\r\n" for line in lines))

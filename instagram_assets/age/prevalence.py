@@ -123,15 +123,6 @@ def or_interval_alone(found: Prevalence) -> Prevalence:
     return replace(found, share=None, note="the data leave nearly every share possible")
 
 
-def wilson(share: float, n: float) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share for sample size `n` (can be fractional), with Student's t quantile."""
-    from scipy.stats import t
-
-    z2 = float(t.ppf(0.975, max(n - 1, 2))) ** 2
-    middle, half = share + z2 / (2 * n), (z2 * share * (1 - share) / n + z2**2 / (4 * n**2)) ** 0.5
-    return max((middle - half) / (1 + z2 / n), 0.0), min((middle + half) / (1 + z2 / n), 1.0)
-
-
 def unknown(probabilities: ArrayLike, note: str) -> Prevalence:
     """An unknown share with the interval 0 to 1; `note` is the reason, unless there are no probabilities."""
     scores = np.asarray(probabilities, dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Attention and linear layers for inference, each chosen by timing two implementations on this machine's processor.
+"""Attention and linear layers for inference: fast implementations, where useful chosen by timing two on this processor.
 
 Which one is faster depends on the processor's units and on the build of torch, not on names or flags: torch's fused
 attention in bf16 wins with AMX, and takes several times as long without.
@@ -8,7 +8,9 @@ import math
 import time
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
+
+from instagram_assets.models.devices import packs_bf16
 
 if TYPE_CHECKING:
     import torch
@@ -17,13 +19,17 @@ if TYPE_CHECKING:
 Attention = Callable[["Tensor", "Tensor", "Tensor"], "Tensor"]
 """From queries [n, heads, rows, width], keys and values [n, heads, keys, width] to [n, heads, rows, width]."""
 
+Linear = Callable[["Tensor"], "Tensor"]
+"""From rows of shape […, in] to rows of shape […, out]."""
+
+TILE = 16
+"""Rows per matrix product in `tiled`: enough to keep the processor busy while the weights are streamed from memory."""
+
 _ROUNDS = 5
 _CLEARLY = 0.9
 """A candidate replaces the usual implementation if it takes at most this share of the time: noise decides nothing."""
 _SCORES_AT_ONCE = 4_000_000
 """Attention scores in memory at once, so that they stay in the processor's cache: those of one image of BLIP base."""
-
-
 _SMALLEST_WORK = 50_000
 """Multiplications, or weights of a layer, below which nothing is timed: there is little to gain, and noise decides."""
 _TIMED_ROWS = 200
@@ -71,12 +77,52 @@ def attention_by_products(queries: "Tensor", keys: "Tensor", values: "Tensor") -
     return torch.cat([_products(*part) for part in parts])
 
 
+def linear(weight: "Tensor", bias: "Tensor", activation: str = "") -> Linear:
+    """An inference layer `activation(x @ weight.T + bias)`; `activation` is a transformers activation name or empty.
+
+    `weight` is float[out, in], `bias` float[out]. On a CPU with bf16 kernels the weights are packed into the kernels'
+    memory layout once instead of at every call, which is up to twice as fast for few rows, with the same result. On
+    other devices it is torch's linear layer.
+    """
+    import torch
+    from torch.nn import functional
+    from transformers.activations import ACT2FN
+
+    weight, bias = weight.detach(), bias.detach()
+    act: Linear | None = ACT2FN[activation] if activation else None
+    if weight.device.type == "cpu" and weight.dtype == torch.bfloat16 and packs_bf16():
+        if activation == "gelu":
+            return _packed(weight, bias, "gelu")
+        layer = _packed(weight, bias)
+        return layer if act is None else lambda x: act(layer(x))
+    if act is None:
+        return lambda x: functional.linear(x, weight, bias)
+    return lambda x: act(functional.linear(x, weight, bias))
+
+
+def tiled(layer: Linear) -> Linear:
+    """The same layer, computed in tiles of `TILE` rows (padded), so that a row's result does not depend on the batch.
+
+    Without tiles, the last bits of a row would depend on the batch size, because matrix kernels are chosen by shape and
+    differ in the order of summation. The returned layer takes `rows`, float[n, in].
+    """
+    import torch
+    from torch.nn import functional
+
+    def call(rows: "Tensor") -> "Tensor":
+        count = rows.shape[0]
+        padded = functional.pad(rows, (0, 0, 0, -count % TILE))
+        return torch.cat([layer(tile) for tile in padded.split(TILE)])[:count]
+
+    return call
+
+
 def pack_linear_layers(model: Any) -> int:
     """Pack a model's linear layers for oneDNN in place, if that is faster; returns the number of packed layers.
 
     Only the largest layer is timed. Inference on a CPU only: a packed layer has no attribute `weight` any more. In bf16
-    results are the same, in fp32 they differ in the last bits. Subclasses of Linear are not packed, so a layer whose
-    weight other code reads must be of a subclass.
+    results are the same; in fp32 the last bits differ, and with the timing would change from run to run. Subclasses of
+    Linear are not packed, so a layer whose weight other code reads must be of a subclass.
     """
     import torch
 
@@ -88,7 +134,7 @@ def pack_linear_layers(model: Any) -> int:
     rows = torch.ones(_TIMED_ROWS, largest.in_features, dtype=largest.weight.dtype)
     with torch.inference_mode():
         try:
-            packed = _packed(largest)
+            packed = _packed_layer(largest)
             faster = is_faster(lambda: packed(rows), lambda: largest(rows))
         except RuntimeError:
             # Torch has no public way to ask beforehand whether this processor and this precision can be packed.
@@ -96,7 +142,7 @@ def pack_linear_layers(model: Any) -> int:
     if not faster:
         return 0
     for layer in layers:
-        layer.forward = _packed(layer)
+        layer.forward = _packed_layer(layer)
         # Held once, in the new layout.
         layer.weight = None
     return len(layers)
@@ -136,10 +182,16 @@ def _products(queries: "Tensor", keys: "Tensor", values: "Tensor") -> "Tensor":
     return torch.matmul(scores.softmax(-1), values)
 
 
-def _packed(layer: Any) -> Callable[["Tensor"], "Tensor"]:
+def _packed_layer(layer: Any) -> Linear:
+    return _packed(layer.weight.detach(), None if layer.bias is None else layer.bias.detach())
+
+
+def _packed(weight: "Tensor", bias: "Tensor | None", activation: Literal["none", "gelu"] = "none") -> Linear:
+    """A linear layer whose weights are laid out for oneDNN's kernels. Raises RuntimeError if the processor has none."""
     import torch
 
     # What torch's own compiler emits for a frozen layer; torch is pinned, so the names stay.
-    operators, bias = torch.ops.mkldnn, None if layer.bias is None else layer.bias.detach()
-    weight = operators._reorder_linear_weight(layer.weight.detach().contiguous(), None)
-    return lambda x: operators._linear_pointwise(x, weight, bias, "none", [], "")
+    operators = torch.ops.mkldnn
+    packed = operators._reorder_linear_weight(weight.contiguous(), None)
+    algorithm = "none" if activation == "gelu" else ""
+    return lambda x: operators._linear_pointwise(x, packed, bias, activation, [], algorithm)

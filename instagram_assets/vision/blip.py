@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from instagram_assets.models.devices import Linear, linear, tiled
-from instagram_assets.models.kernels import choose_attention
+from instagram_assets.models.kernels import Linear, choose_attention, linear, tiled
 from instagram_assets.vision.decoding import Decoding, Tokens, ban_repeated_ngrams, nucleus
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ class Blip:
     """Captions from pixels with the weights of a BlipForConditionalGeneration, on its device and in its precision.
 
     In fp32 a caption is bit-identical in any batch: images are encoded one at a time, and the text decoder's matrix
-    products have a fixed shape (`devices.tiled`). In bf16 the whole batch is computed at once.
+    products have a fixed shape (`kernels.tiled`). In bf16 the whole batch is computed at once.
     """
 
     def __init__(self, model: Any) -> None:

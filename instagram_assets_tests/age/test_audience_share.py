@@ -12,8 +12,9 @@ from instagram_assets.age.artifacts import TEST_USERS
 from instagram_assets.age.audience_share import AudienceShare, share_by_test, share_of, with_known_ages
 from instagram_assets.age.holdout import TEST_SCHEMA
 from instagram_assets.age.model_files import AgeConfig
-from instagram_assets.age.predictions_csv import write_share_csv
+from instagram_assets.age.predictions_csv import check_output_file, write_share_csv
 from instagram_assets.age.prevalence import ALIKE
+from instagram_assets.errors import FileError
 from instagram_assets.schemas import AGE_PREDICTIONS
 
 
@@ -139,6 +140,16 @@ def test_a_long_interval_has_no_single_share() -> None:
     assert found.share is None
     assert found.high - found.low > 0.8
     assert "no single share" in str(found)
+
+
+def test_a_file_of_the_users_own_is_not_taken_for_the_share(tmp_path: Path) -> None:
+    theirs = tmp_path / "out_share.csv"
+    theirs.write_text("ticker,share\nA,3\n", encoding="utf-8")
+    with pytest.raises(FileError, match=r"out_share\.csv: is there already, and is no share\. Give the predictions"):
+        check_output_file(tmp_path / "out.csv")
+    assert theirs.read_text("utf-8") == "ticker,share\nA,3\n"
+    write_share_csv(share_by_test(predicted(), users_tested(), (1,)), tmp_path / "out.csv", 21)
+    check_output_file(tmp_path / "out.csv")  # one of before is made anew
 
 
 def test_the_share_is_a_file_of_its_own_with_both_sides_and_the_assumption(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ import torch
 from torch.nn import functional
 
 from instagram_assets.models import devices
-from instagram_assets.models.devices import choose_dtype, linear, multiplies_bf16, packs_bf16
+from instagram_assets.models.devices import choose_dtype, multiplies_bf16, packs_bf16
+from instagram_assets.models.kernels import linear
 
 CPU = torch.device("cpu")
 EVERY_FLAG = {"amx_bf16": True, "avx512_bf16": True}
@@ -18,7 +19,7 @@ EVERY_FLAG = {"amx_bf16": True, "avx512_bf16": True}
 COMPUTES_AS_AUTO_SAYS = """
 import torch
 from instagram_assets.models.devices import choose_dtype
-from instagram_assets.models.devices import linear
+from instagram_assets.models.kernels import linear
 
 dtype = choose_dtype("auto", torch.device("cpu"))
 weight, bias, rows = (torch.randn(*shape) for shape in ((300, 64), (300,), (9, 64)))

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from instagram_assets.models.devices import TILE, linear, tiled
-from instagram_assets.models.kernels import attention_by_products, fused_attention
+from instagram_assets.models.kernels import TILE, attention_by_products, fused_attention, linear, tiled
 from instagram_assets.vision.blip import Blip
 from instagram_assets.vision.decoding import Decoding, Tokens, ban_repeated_ngrams, is_degenerate, nucleus, uniforms
 
