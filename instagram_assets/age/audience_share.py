@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from instagram_assets.age.artifacts import TEST_USERS, read_test
+from instagram_assets.age.artifacts import read_test
 from instagram_assets.age.audience_comparison import audience_warnings
 from instagram_assets.age.calibration_by_posts import CalibrationByPosts
 from instagram_assets.age.labelled_audience import FEWEST_LABELLED, Anchored, anchored
-from instagram_assets.age.model_files import AgeConfig
+from instagram_assets.age.model_files import TEST_USERS, AgeConfig
 from instagram_assets.age.prevalence import Prevalence, prevalence, unknown
 from instagram_assets.arrow import compute
 from instagram_assets.errors import ModelError

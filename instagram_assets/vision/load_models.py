@@ -4,6 +4,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from inspect import signature
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -54,7 +55,7 @@ _CAPTION_ARCHITECTURES = ("blip", "blip-2", "git", "vision-encoder-decoder")
 """Model types that caption an image without a text prompt."""
 
 
-_PACKABLE = ("clip", "siglip")
+_PACKABLE = ("altclip", "clip", "metaclip_2", "siglip")
 """Embedders whose linear layers nobody else reads the weights of."""
 
 
@@ -121,12 +122,17 @@ def _embedder(source: ModelSource, device: str, precision: str) -> LoadedModel:
                 f"{source.name}: a model of type {config.model_type} does not embed images and text. "
                 "Name one of CLIP's or SigLIP's kind."
             )
+        if "spatial_shapes" in signature(kind.get_image_features).parameters:
+            raise ModelError(
+                f"{source.name}: takes images of any shape (NaFlex), which is not supported. Name one of a fixed image "
+                "size, such as google/siglip2-base-patch16-224."
+            )
         loaded = _load(kind, source, device, precision)
-        # fp32 must reproduce transformers' own values exactly, bf16 must be fast.
+        # fp32 must reproduce transformers' own values to the last bits, bf16 must be fast.
         if loaded.dtype.itemsize < 4:
             fold_quick_gelu(loaded.model)
-            if config.model_type in _PACKABLE:
-                pack_linear_layers(loaded.model)
+        if config.model_type in _PACKABLE:
+            pack_linear_layers(loaded.model)
         with _test_errors(source):
             _test_embeddings(loaded)
         return loaded

@@ -20,6 +20,7 @@ from instagram_assets.age.model_files import HEAD, find_age_model
 from instagram_assets.age.predict import audience, bounded_batches
 from instagram_assets.age.user_texts import UserTexts
 from instagram_assets.errors import FileError, ModelError, SettingsError, StorageError, TrainingDataError
+from instagram_assets.models.digests import DIGESTS
 from instagram_assets.schemas import AGE_PREDICTIONS, POSTS
 from instagram_assets.settings import Settings, load_settings
 from instagram_assets.storage.locks import alone_or
@@ -148,7 +149,9 @@ def test_another_text_makes_another_model(home: Home) -> None:
 
 def test_another_purpose_is_told_without_a_new_training(home: Home) -> None:
     first = pipeline.train_model(home.settings())
-    head = (first.folder / HEAD).read_bytes()
+    label, head = find_age_model(first.folder, home.folder).label, (first.folder / HEAD).read_bytes()
+    assert not pipeline.train_model(home.settings(purpose="a good one")).trained
+    assert find_age_model(first.folder, home.folder).label == label  # so that predictions of before count
     second = pipeline.train_model(home.settings(purpose="a better one", abstain_below=0.51))
     assert not second.trained
     assert "a better one" in (second.folder / "README.md").read_text("utf-8")
@@ -193,6 +196,18 @@ def test_a_model_that_lost_its_measures_is_made_again(home: Home) -> None:
     folder = pipeline.train_model(home.settings()).folder
     (folder / "metrics.json").write_text("{}")
     assert pipeline.train_model(home.settings()).trained
+
+
+def test_what_an_earlier_version_did_not_save_is_made_without_a_new_training(home: Home) -> None:
+    first = pipeline.train_model(home.settings())
+    before = find_age_model(first.folder, home.folder)
+    (first.folder / DIGESTS).unlink()
+    assert not find_age_model(first.folder, home.folder).was_saved_with_digests
+    assert not pipeline.train_model(home.settings()).trained
+    after = find_age_model(first.folder, home.folder)
+    assert after.was_saved_with_digests
+    assert (after, after.digests) == (before, before.digests)
+    assert read_test(first.folder).num_rows == first.report.evaluations["model"].n
 
 
 def test_two_trainings_of_one_model_exclude_each_other(home: Home) -> None:

@@ -169,6 +169,7 @@ def test_a_damaged_or_foreign_model_is_named_with_what_helps(data: Path, name: s
 def test_a_model_of_an_older_file_has_no_measures_and_says_so(data: Path) -> None:
     path = data / "age" / "age" / "age_config.json"
     path.write_text(json.dumps(json.loads(path.read_bytes()) | {"metrics": {}}))
+    path.with_name("digests.json").unlink()
     assert "Nobody knows how good it is." in said_by(page_of(data))
 
 
