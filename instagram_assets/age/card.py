@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from instagram_assets.age.presets import describe_options, training_preset
 from instagram_assets.age.prevalence import too_few
 from instagram_assets.age.statistics import Evaluation, GroupMetrics, Share
 
@@ -127,10 +128,12 @@ def _beats(model: Share, baseline: Share, name: str) -> str:
 
 
 def _about_model(facts: TrainingFacts) -> list[tuple[str, str]]:
+    options = describe_options(facts.options)
     return [
         ("language model", f"`{facts.backbone}`"),
         ("reads", f"the first {facts.options['max_seq_len']} tokens of each post"),
         ("sees", "[CLS] of the last four layers, averaged over a user's posts; two layers on top"),
+        ("trained", f"{training_preset(facts.options)}{options and f': {options}'}"),
         ("calibration", f"fitted on the calibration users alone: {_lines(facts)}"),
         ("made by", f"fingerprint `{facts.fingerprint[:12]}`, seed {facts.options['seed']}"),
     ]

@@ -14,6 +14,7 @@ from instagram_assets.age.artifacts import FEWEST_SHOWN
 from instagram_assets.age.audience_share import COLUMNS, share_of
 from instagram_assets.age.card import NOT_FOR_PERSONS
 from instagram_assets.age.model_files import AgeConfig
+from instagram_assets.age.presets import OptionValue, TrainingPreset, training_preset
 from instagram_assets.age.prevalence import too_few
 from instagram_assets.age.statistics import Evaluation
 from instagram_assets.errors import ModelError, StorageError
@@ -31,6 +32,7 @@ _EVALUATIONS = TypeAdapter(dict[Literal["model", "tfidf", "majority"], Evaluatio
 _DATA = TypeAdapter(
     dict[Literal["train", "validation", "calibration", "test"], dict[Literal["users", "positives", "posts"], int]]
 )
+_OPTIONS = TypeAdapter(dict[str, OptionValue])
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ class AgeFacts:
     age_cutoff: int | None = None
     backbone: str = ""
     max_seq_len: int | None = None
+    training: TrainingPreset | None = None
     data: dict[str, dict[str, int]] = field(default_factory=dict[str, dict[str, int]])
     evaluations: dict[str, Evaluation] = field(default_factory=dict[str, Evaluation])
     too_few: str = ""
@@ -144,7 +147,7 @@ def read_audience(settings: Settings, folder: Path, model: str, config: AgeConfi
 
 
 def _judged(folder: Path) -> dict[str, Any]:
-    """Returns the metrics on the test users and the statistics of the training data, from the model's folder.
+    """Returns the metrics on the test users, the statistics of the training data and the preset, from the folder.
 
     Raises ModelError if the file is missing or damaged.
     """
@@ -158,15 +161,19 @@ def _judged(folder: Path) -> dict[str, Any]:
         evaluations = _EVALUATIONS.validate_python(content["test"])
         data = _DATA.validate_python(content["data"])
         model = evaluations["model"]
+        training = training_preset(_OPTIONS.validate_python(content["options"]))
     except FileNotFoundError as error:
         raise _unusable(path, "is missing") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         what = f"{len(error.errors())} values are not as we write them" if isinstance(error, ValidationError) else ""
         raise _unusable(path, f"is damaged or not ours ({what or type(error).__name__})") from error
     warning = too_few(model.n, model.positives)
-    return {"evaluations": dict(evaluations), "data": {name: dict(part) for name, part in data.items()}} | (
-        {"too_few": warning} if warning else {}
-    )
+    return {
+        "evaluations": dict(evaluations),
+        "data": {name: dict(part) for name, part in data.items()},
+        "training": training,
+        **({"too_few": warning} if warning else {}),
+    }
 
 
 def _text(path: Path) -> str:

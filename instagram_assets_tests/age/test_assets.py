@@ -133,12 +133,18 @@ def test_a_second_run_trains_nothing_and_says_so(turned_on: dg.DagsterInstance) 
     assert any("nothing changed" in line and "nothing was trained" in line for line in logged)
 
 
-def test_the_ui_shows_measures_pictures_and_the_card(turned_on: dg.DagsterInstance) -> None:
+def test_the_ui_shows_measures_pictures_and_the_card(
+    turned_on: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INSTAGRAM_ASSETS_AGE__LIKE_SOURCE", "true")
+    settings.cache_clear()
     run_job(turned_on, "age_training")
     shown = _metadata(turned_on, "age_model")
     assert 0 <= shown["accuracy, low"] <= shown["accuracy"] <= shown["accuracy, high"] <= 1
     assert "accuracy of TF-IDF" in shown
     assert "a test" in shown["model card"]
+    assert shown["trained"].startswith("like bumc_instascraping (--like-source), but head_learn_rate 0.003 instead of")
+    assert f"| trained | {shown['trained']}: Adam; " in shown["model card"]
     assert "Not for decisions about a person" in shown["use"]
     for picture in ("calibration", "confusion", "baselines"):
         assert shown[picture].startswith(f"![{picture}](data:image/png;base64,")

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from instagram_assets.cli import app
-from instagram_assets.settings import settings
+from instagram_assets.settings import LIKE_SOURCE, settings
 from instagram_assets_tests.age.people import people
 from instagram_assets_tests.age.small_language_models import save_language_model
 from instagram_assets_tests.age.test_user_files import collected
@@ -115,6 +115,24 @@ def test_the_same_training_is_not_done_again(run: Run, home: Path, monkeypatch: 
     done = run(*TRAIN, *PURPOSE)
     assert done.exit_code == 0, done.output
     assert "nothing changed, so nothing was trained" in done.output
+
+
+def test_like_source_goes_before_the_settings_and_the_other_options_before_it(
+    run: Run, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in SHORT.items():
+        monkeypatch.setenv(f"INSTAGRAM_ASSETS_AGE__{name}", value)
+    given = ("train", "--labels", home / "labels.csv", "--texts", home / "users", "--model-name-or-path", home / "bert")
+    done = run(*given, "--output", "model", "--device", "cpu", "--like-source", "--epoch-num", "1", *PURPOSE)
+    assert done.exit_code == 0, done.output
+    said = "like bumc_instascraping (--like-source), but epoch_num 1 instead of 10"
+    assert f"  trained: {said}\n" in done.output
+    assert f"| trained | {said}: Adam; learning rate 5e-06" in (tmp_path / "model" / "README.md").read_text("utf-8")
+    metrics = json.loads((tmp_path / "model" / "metrics.json").read_bytes())
+    chosen = {name: value for name, value in metrics["options"].items() if name in LIKE_SOURCE}
+    assert chosen == {**LIKE_SOURCE, "epoch_num": 1}
+    assert metrics["options"]["like_source"] is True
+    assert [epoch["stage"] for epoch in metrics["history"]] == ["layers"]
 
 
 def test_predictions_have_the_sources_columns_first_and_tell_old_from_young(run: Run, home: Path) -> None:

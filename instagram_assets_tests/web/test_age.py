@@ -92,6 +92,23 @@ def test_it_says_what_the_folder_keeps_beside_the_answer_without_a_model(data: P
     assert asked(data)["evaluations"] == kept
 
 
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "like bumc_instascraping (--like-source); class_weights true instead of false"),
+        ("ko", "bumc_instascraping 방식(--like-source); class_weights true (기준값 false)"),
+    ],
+)
+def test_it_says_by_which_preset_the_model_was_trained(data: Path, language: str, said: str) -> None:
+    assert asked(data)["training"] == {"name": "own", "changed": [{"name": "max_seq_len", "value": 12, "preset": 18}]}
+    path = data / "age" / "age" / "metrics.json"
+    options = {"like_source": True, "class_weights": True, "learn_rate": 5e-6}
+    path.write_text(json.dumps(json.loads(path.read_bytes()) | {"options": options}))
+    changed = {"name": "class_weights", "value": True, "preset": False}
+    assert asked(data)["training"] == {"name": "source", "changed": [changed]}
+    assert said in said_by(page_of(data, language))
+
+
 def test_points_of_the_diagram_stand_where_the_shares_are(data: Path) -> None:
     page = page_of(data)
     bins = asked(data)["evaluations"]["model"]["bins"]
