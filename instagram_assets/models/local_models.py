@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from instagram_assets.errors import InstagramAssetsError, ModelError
-from instagram_assets.models.file_checks import check_files, model_fingerprint
+from instagram_assets.models.file_checks import check_files, fingerprint_of, model_digests
 from instagram_assets.settings import Settings
 
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
@@ -68,9 +68,8 @@ def find_model(name: str, revision: str, cache: Path, *, pictures: bool = True) 
     truncated, or could run code when loaded.
     """
     folder = locate_model(name, revision, cache, pictures=pictures)
-    return ModelSource(
-        name, "" if is_folder(name) else revision, folder, model_fingerprint(folder, cache / "digests.json")
-    )
+    fingerprint = fingerprint_of(model_digests(folder, cache / "digests.json"))
+    return ModelSource(name, "" if is_folder(name) else revision, folder, fingerprint)
 
 
 def locate_model(name: str, revision: str, cache: Path, *, pictures: bool = True) -> Path:

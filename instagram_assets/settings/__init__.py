@@ -1,5 +1,7 @@
 """Definitions of all settings: meaning, default, allowed range and environment variable."""
 
+from instagram_assets.settings.analysis import ALL_LAYERS as ALL_LAYERS
+from instagram_assets.settings.analysis import LIKE_SOURCE as LIKE_SOURCE
 from instagram_assets.settings.analysis import AgeSettings as AgeSettings
 from instagram_assets.settings.analysis import GeminiSettings as GeminiSettings
 from instagram_assets.settings.analysis import ReelSettings as ReelSettings

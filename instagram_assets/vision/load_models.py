@@ -128,11 +128,11 @@ def _embedder(source: ModelSource, device: str, precision: str) -> LoadedModel:
                 "size, such as google/siglip2-base-patch16-224."
             )
         loaded = _load(kind, source, device, precision)
-        # fp32 must reproduce transformers' own values exactly, bf16 must be fast.
+        # fp32 must reproduce transformers' own values to the last bits, bf16 must be fast.
         if loaded.dtype.itemsize < 4:
             fold_quick_gelu(loaded.model)
-            if config.model_type in _PACKABLE:
-                pack_linear_layers(loaded.model)
+        if config.model_type in _PACKABLE:
+            pack_linear_layers(loaded.model)
         with _test_errors(source):
             _test_embeddings(loaded)
         return loaded
