@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from instagram_assets.age.card import PREDICTOR_NAMES, TrainingFacts, model_card
 from instagram_assets.age.holdout import TEST_SCHEMA, majority_baseline
+from instagram_assets.age.known_people import PEOPLE
 from instagram_assets.age.model_files import CARD, CONFIG, HEAD, TEST_USERS
 from instagram_assets.age.statistics import Evaluation, evaluate
 from instagram_assets.errors import ModelError
@@ -138,7 +139,7 @@ def _courses(facts: TrainingFacts) -> dict[str, bytes]:
 
 METRICS = "metrics.json"
 
-_OURS = {CARD, CONFIG, HEAD, METRICS, TEST_USERS, DIGESTS, *(f"{name}.png" for name in PLOT_NAMES)}
+_OURS = {CARD, CONFIG, HEAD, METRICS, TEST_USERS, PEOPLE, DIGESTS, *(f"{name}.png" for name in PLOT_NAMES)}
 # Files that transformers saves for an encoder and its tokenizer.
 _SAVED = re.compile(
     r"config\.json|generation_config\.json|model(-\d+-of-\d+)?\.safetensors|model\.safetensors\.index\.json"

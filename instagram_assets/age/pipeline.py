@@ -22,6 +22,7 @@ from instagram_assets.age.audience_share import AudienceShare, share_of
 from instagram_assets.age.calibration_by_posts import PostLine
 from instagram_assets.age.card import TrainingFacts
 from instagram_assets.age.dataset import TrainingData, defining_options, training_data
+from instagram_assets.age.known_people import PEOPLE, known_people, read_known_people
 from instagram_assets.age.labels import read_labels
 from instagram_assets.age.predict import bounded_batches, with_reasons
 from instagram_assets.age.prevalence import Prevalence
@@ -77,11 +78,12 @@ class Predictions(NamedTuple):
     def numbers(self) -> dict[str, float]:
         """The metrics to show for a run, by name; undefined metrics are omitted."""
         accounts, below = self.table.num_rows, self.share.below
+        told = accounts - self.table["probability"].null_count
         found = {
             "accounts": accounts,
-            "with a probability": self.share.n,
+            "with a probability": told,
             "with a label": accounts - sum(self.table["abstained"].to_pylist()),
-            "coverage": self.share.n / accounts if accounts else None,
+            "coverage": told / accounts if accounts else None,
             "share at or above the cut-off": self.share.share,
             "share at or above, low": self.share.low,
             "share at or above, high": self.share.high,
@@ -90,6 +92,7 @@ class Predictions(NamedTuple):
             "share below, high": below.high,
             "share at or above, uncorrected": self.share.uncorrected,
             "forgotten, left out": self.forgotten or None,
+            "of the training, left out": self.audience.left_out or None,
         }
         return {name: value for name, value in found.items() if value is not None}
 
@@ -152,8 +155,8 @@ def train_model(
         return TrainingResult(folder, True, _train(settings, data, backbone, facts, folder, on_progress))
     facts = replace(kept, purpose=options.purpose.strip(), abstain_below=options.abstain_below)
     report = make_report(facts, read_test(folder))
-    if facts != kept or read_digests(folder) is None:
-        _describe_anew(folder, report, settings)
+    if facts != kept or read_digests(folder) is None or read_known_people(folder) is None:
+        _describe_anew(folder, report, data, settings)
     return TrainingResult(folder, False, report)
 
 
@@ -251,6 +254,7 @@ def _kept_facts(folder: Path, settings: Settings) -> TrainingFacts | None:
     try:
         find_age_model(folder, settings.folder("models"))
         read_test(folder)
+        read_known_people(folder)
     except ModelError:
         return None
     return read_facts(folder)
@@ -276,26 +280,34 @@ def _train(
         lines = [list(line) for line in calibration.lines]
         history = [epoch._asdict() for epoch in trained.history]
         report = make_report(replace(facts, calibration=lines, history=history), test)
-        _save(folder, trained.model, trained.tokenizer, report, test)
+        _save(folder, trained.model, trained.tokenizer, report, test, data)
         shutil.rmtree(work, ignore_errors=True)
     return report
 
 
-def _describe_anew(folder: Path, report: ModelReport, settings: Settings) -> None:
+def _describe_anew(folder: Path, report: ModelReport, data: TrainingData, settings: Settings) -> None:
     """Save a model anew with another purpose or abstention threshold, or with what an earlier version did not save."""
     from instagram_assets.age.model_files import describe_age_model, find_age_model
 
     source = find_age_model(folder, settings.folder("models"))
-    beside = report_files(report, read_test(folder))
+    beside = _beside(report, read_test(folder), data)
     describe_age_model(source, _config_of(report), report.card, beside, is_model_file)
 
 
-def _save(folder: Path, model: "AgeModel", tokenizer: Any, report: ModelReport, test: pa.Table) -> None:
+def _save(
+    folder: Path, model: "AgeModel", tokenizer: Any, report: ModelReport, test: pa.Table, data: TrainingData
+) -> None:
     """Write or replace the model's folder atomically."""
     from instagram_assets.age.model_files import save_age_model
 
-    beside = report_files(report, test)
+    beside = _beside(report, test, data)
     save_age_model(folder, model, tokenizer, _config_of(report), report.card, beside, is_model_file)
+
+
+def _beside(report: ModelReport, test: pa.Table, data: TrainingData) -> dict[str, bytes]:
+    """The files beside the weights, as file name → content; the training's fingerprint is the salt of its people."""
+    people = known_people(data.split.parts, report.facts.fingerprint)
+    return {**report_files(report, test), PEOPLE: people.content}
 
 
 def _config_of(report: ModelReport) -> "AgeConfig":

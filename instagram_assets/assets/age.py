@@ -61,6 +61,8 @@ def age_predictions(context: dg.AssetExecutionContext, posts: pa.RecordBatchRead
     ):
         predicted = pipeline.predict_users(audience(keys, posts), settings(), progress)
     context.log.info(f"at or above the cut-off age: {predicted.share}")
+    if predicted.audience.left_out:
+        context.log.info(f"left out of the share: {predicted.audience.of_training}")
     for warning in predicted.warnings:
         context.log.warning(warning)
     font, probabilities = settings().text.font, predicted.table["probability"].drop_null().to_pylist()

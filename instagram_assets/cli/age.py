@@ -144,6 +144,8 @@ def predict(
     typer.echo(f"{prediction_output_file}: {_counts(found.table)}")
     shares = write_share_csv(found.audience, prediction_output_file, settings.age.age_cutoff, spreadsheet_safe=safe)
     typer.echo(f"at or above the age of {settings.age.age_cutoff}: {found.share}")
+    if found.audience.left_out:
+        typer.echo(f"left out of the share: {found.audience.of_training}")
     if found.audience.anchor:
         typer.echo(found.audience.anchor.change)
     for warning in found.warnings:

@@ -99,6 +99,7 @@ COLUMN_TREATMENTS: dict[str, Treatment] = {
             *("timeline.start", "timeline.end", "key_moments.at", "prompt_tokens", "answer_tokens", "cost_usd"),
             *("seconds", "viral", "others", "viral_mean", "others_mean", "difference", "low", "high", "p_value"),
             *("q_value", "rank", "file", "kept", "source", "sharpness", "cluster", "distance"),
+            *("query_score", "query_similarity"),
         ),
         Treatment("keep"),
     ),

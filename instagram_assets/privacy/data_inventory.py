@@ -64,6 +64,9 @@ INVENTORY: tuple[InventoryEntry, ...] = (
     InventoryEntry("alerts/*", "what was told by webhook or mail", "names become pseudonyms"),
     InventoryEntry("accounts.toml", "whom to collect", "its entry goes; the rest stays byte for byte"),
     InventoryEntry(".restor*.json", "which backup was brought back into the folder; nobody", "stays"),
+    InventoryEntry(
+        "age/*/training_people.json", "salted hashes of the usernames of an age model's training", "its hash goes"
+    ),
     InventoryEntry("age/*", "the age model; its test users have no names", "stays: train it again without the subject"),
     InventoryEntry("demo/*", "invented people of the demo", "files of the subject go; " + _ROWS),
     InventoryEntry(

@@ -38,7 +38,8 @@ class ModelSettings(SettingsSection):
     )
     caption_revision: str = Field(default="main", description="Its revision on the hub; pin a commit to keep it")
     embedding_model: str = Field(
-        default="openai/clip-vit-base-patch32", description="Embedding model: a hub id or a folder"
+        default="openai/clip-vit-base-patch32",
+        description="Embedding model: a hub id or a folder; for words in Korean one that reads it, see docs/search.md",
     )
     embedding_revision: str = Field(
         default="refs/pr/15",

@@ -43,7 +43,8 @@ class Audience:
     (`by_others`) are not counted. `share` is the estimated share of accounts at or above the age cut-off, corrected for
     the model's error rates, with the interval from `low` to `high`, which is valid under the assumption in `assumes`.
     `share` is null if it cannot be estimated: `too_few` is true if the group is too small to be published, else `note`
-    has the reason. `warnings` say in what respects the accounts differ from the test users.
+    has the reason. `warnings` say in what respects the accounts differ from the test users, and what is not known of
+    the model. `left_out` counts accounts that the share leaves out, since the model was trained or tested with them.
     """
 
     accounts: int
@@ -57,6 +58,7 @@ class Audience:
     note: str = ""
     assumes: str = ""
     warnings: list[str] = field(default_factory=list[str])
+    left_out: int = 0
 
 
 @dataclass(frozen=True)
@@ -129,9 +131,19 @@ def read_audience(settings: Settings, folder: Path, model: str, config: AgeConfi
     if not config.metrics:
         return Audience(*counts)
     found = share_of(own, folder, config)
+    if found.share.n < FEWEST_SHOWN:
+        return Audience(own.num_rows, 0, 0, counts[3], too_few=True, left_out=found.left_out)
     share, warnings = found.share, list(found.warnings)
     limits = (None, None) if (share.low, share.high) == (0, 1) else (share.low, share.high)
-    return Audience(*counts, share.share, *limits, note=share.note, assumes=share.assumes, warnings=warnings)
+    return Audience(
+        *counts,
+        share.share,
+        *limits,
+        note=share.note,
+        assumes=share.assumes,
+        warnings=warnings,
+        left_out=found.left_out,
+    )
 
 
 def _judged(folder: Path) -> dict[str, Any]:

@@ -104,6 +104,8 @@ def test_the_whole_lake_is_trained_on_and_every_account_predicted(turned_on: dg.
     shown = _metadata(turned_on, "age_predictions")
     assert shown["accounts"] == 61
     assert shown["coverage"] == pytest.approx(60 / 61)
+    assert shown["of the training, left out"] == 40
+    assert shown["left out of the share"].startswith("40 people that the model was trained or tested with")
     assert shown["share at or above, low"] <= 0.5 <= shown["share at or above, high"]
     assert shown["share below, high"] == pytest.approx(1 - shown["share at or above, low"])
     newest, *others = turned_on.fetch_materializations(dg.AssetKey("age_predictions"), limit=61).records
