@@ -24,7 +24,7 @@ from instagram_assets.storage.locks import folder_lock
 
 TOMBSTONES_FILE = "tombstones.jsonl"
 _LONGEST = 30
-"""Letters of a name of Instagram's."""
+"""Maximum number of characters of an Instagram account name."""
 _KINDS: tuple[IdentifierKind, ...] = ("account", "profile_id", "post_id", "shortcode", "image", "url")
 
 

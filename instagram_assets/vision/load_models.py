@@ -56,7 +56,7 @@ _CAPTION_ARCHITECTURES = ("blip", "blip-2", "git", "vision-encoder-decoder")
 
 
 _PACKABLE = ("altclip", "clip", "metaclip_2", "siglip")
-"""Embedders whose linear layers nobody else reads the weights of."""
+"""Types of embedding models whose code reads the weights of linear layers only in these layers."""
 
 
 @dataclass(frozen=True)
