@@ -49,7 +49,7 @@ def train(
     finetuned_model_name: Annotated[str | None, typer.Option(help="Name of the model's folder.")] = None,
     age_cutoff: _AgeCutoff = None,
     device: _Device = None,
-    like_source: _LikeSource = None,
+    as_source: _LikeSource = None,
 ) -> None:
     """Train an age model, evaluate it on held-out people, and write its model card.
 
@@ -60,7 +60,7 @@ def train(
     from instagram_assets.age.card import NOT_FOR_PERSONS
     from instagram_assets.age.presets import training_preset
     from instagram_assets.report.progress import show_progress
-    from instagram_assets.settings import LIKE_SOURCE
+    from instagram_assets.settings import like_source
 
     given = {
         "labels": labels and str(labels),
@@ -75,11 +75,11 @@ def train(
         "finetuned_model_name": finetuned_model_name,
         "age_cutoff": age_cutoff,
         "device": device,
-        "like_source": like_source,
+        "like_source": as_source,
     }
-    if like_source:
+    if as_source:
         # Asked for in this command, the preset goes before the settings, but not before the command's other options.
-        given = {**LIKE_SOURCE, **{name: value for name, value in given.items() if value is not None}}
+        given = like_source({name: value for name, value in given.items() if value is not None})
     settings = _age_settings(given, purpose)
     with show_progress(lambda line: typer.echo(line, err=True), str) as report:
         folder, trained, made = pipeline.train_model(settings, None, report, output, _print_warning, _print_unused)

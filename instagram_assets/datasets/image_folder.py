@@ -38,9 +38,12 @@ from instagram_assets.storage.owned_files import (
 DELETED = "deleted by hand"
 LEFT = "not among the results any more"
 OURS = ("number", "file_sha256", "by_hand", "decided_at")
-"""What a line of the manifest has beside the columns of `schemas.SEARCH_DATASET`: the picture's number in names of
-files, the SHA-256 of the file as it was written, `changed` or `deleted` where somebody did that to the file, `kept` or
-`dropped` where they decided so about the picture, and when they decided what was done here."""
+"""Keys of a manifest row in addition to the columns of `schemas.SEARCH_DATASET`.
+
+`number` is the image's number in file names. `file_sha256` is the hash of the file when it was written. `by_hand` is
+`changed` or `deleted` if a user did that to the file, `kept` or `dropped` if a user decided so about the image.
+`decided_at` is the time of that decision.
+"""
 
 _FEW = 5
 
@@ -213,7 +216,7 @@ def _stage(folder: Path, row: Row, files: Mapping[str, Path], reencoded: bool) -
 
 
 def _is_ours(folder: Path, name: str) -> bool:
-    """Whether a file name is free, or belongs to a file that the platform wrote and nobody changed since."""
+    """Returns whether a file name is unused, or belongs to an unchanged file that the platform wrote."""
     claim = claims_of(folder).get(name)
     return not os.path.lexists(folder / name) or (claim is not None and digest(folder / name) in claim.sha256)
 
@@ -269,7 +272,7 @@ def write_declared(
     warnings: Sequence[str] = (),
     **options: bool,
 ) -> WrittenFolder:
-    """Create or update an image dataset folder with `write_folder`, pseudonymous unless `pseudonyms` is null.
+    """Create or update an image dataset folder with `write_folder`, pseudonymous unless `pseudonyms` is None.
 
     A pseudonymous folder has no URLs in the manifest and no account names in any file. The returned rows, which are
     stored in the lake, still have both.

@@ -97,7 +97,7 @@ def check_complete(file: Path) -> None:
 
 
 def read_config(folder: Path, name: str = "config.json") -> dict[str, Any]:
-    """The content of a JSON file of the model; empty if missing. Raises ModelError if it is no JSON object."""
+    """The content of a JSON file of the model; empty if missing. Raises ModelError if it is not a JSON object."""
     try:
         content = json.loads((folder / name).read_bytes())
     except FileNotFoundError:

@@ -18,23 +18,23 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Attention = Callable[["Tensor", "Tensor", "Tensor"], "Tensor"]
-"""From queries [n, heads, rows, width], keys and values [n, heads, keys, width] to [n, heads, rows, width]."""
+"""Function from queries [n, heads, rows, width], keys and values [n, heads, keys, width] to [n, heads, rows, width]."""
 
 Linear = Callable[["Tensor"], "Tensor"]
-"""From rows of shape […, in] to rows of shape […, out]."""
+"""Function from rows of shape […, in] to rows of shape […, out]."""
 
 TILE = 16
 """Rows per matrix product in `tiled`: enough to keep the processor busy while the weights are streamed from memory."""
 
 _ROUNDS = 5
 _CLEARLY = 0.9
-"""A candidate replaces the usual implementation if it takes at most this share of the time: noise decides nothing."""
+"""A candidate replaces the usual implementation if it takes at most this fraction of its time, to ignore noise."""
 _BY_FAR = 0.6
-"""The share in fp32, where the last bits depend on the choice: it must be the same in every run on a machine."""
+"""That fraction in fp32, where the last bits depend on the choice, so that every run on a machine chooses the same."""
 _SCORES_AT_ONCE = 4_000_000
 """Attention scores in memory at once, so that they stay in the processor's cache: those of one image of BLIP base."""
 _SMALLEST_WORK = 50_000
-"""Multiplications below which attention is not timed: there is little to gain, and noise decides."""
+"""Multiplications below which attention is not timed: there is little to gain, and timings are mostly noise."""
 _TIMED_LAYER = (200, 768, 3072)
 """Rows, inputs and outputs of the linear layer that is timed: four images in the feed-forward of CLIP ViT-B/32."""
 

@@ -31,7 +31,7 @@ from instagram_assets.vision import pipeline
 T = TypeVar("T")
 
 FRAMES = 6
-"""The number of evenly spaced frames that are analysed; those like the one before are left out."""
+"""The number of evenly spaced frames that are analysed; near-duplicates of the previous frame are left out."""
 TAGS = 8
 """The number of best-fitting tags per reel."""
 PROMPT = "a photo of {}"

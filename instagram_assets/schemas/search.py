@@ -150,7 +150,7 @@ KEPT, DROPPED = "kept by hand", "dropped by hand"
 
 @dataclass(frozen=True)
 class Override:
-    """A user's decision (keep or drop) about one image, with its reason (can be empty) and timestamp."""
+    """A user's decision to keep or drop one image, with its reason `why` (can be empty) and timestamp."""
 
     decision: Decision
     why: str
@@ -164,4 +164,4 @@ class Override:
 
 
 NOTHING: Mapping[str, Override] = {}
-"""The overrides of a search about which nobody decided anything."""
+"""An empty mapping of overrides, for a search without keep or drop decisions."""

@@ -162,6 +162,12 @@ LIKE_SOURCE: Mapping[str, Any] = {
 """How the age model of bumc_instascraping was trained: what `AgeSettings.like_source` sets, unless set otherwise."""
 
 
+def like_source(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of the age model in `given`, completed by `LIKE_SOURCE`; one learning rate is that of all weights."""
+    rate = {"head_learn_rate": given["learn_rate"]} if "learn_rate" in given else {}
+    return {**LIKE_SOURCE, **rate, **given}
+
+
 class AgeSettings(SettingsSection):
     """The age model, which is off until it is enabled and its purpose is stated."""
 
@@ -227,6 +233,7 @@ class AgeSettings(SettingsSection):
     def _preset(self) -> Self:
         """Applies `LIKE_SOURCE` to what is not set explicitly; what it applies does not count as set."""
         if self.like_source:
+            values = like_source(self.model_dump(include=self.model_fields_set))
             for name in LIKE_SOURCE.keys() - self.model_fields_set:
-                object.__setattr__(self, name, LIKE_SOURCE[name])  # the section is frozen for others
+                object.__setattr__(self, name, values[name])  # the section is frozen for others
         return self

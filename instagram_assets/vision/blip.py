@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _TIMED_CAPTIONS, _TIMED_TOKENS = 8, 16
-"""The text decoder's attention is timed for so many captions, of so many tokens: a usual batch halfway."""
+"""Captions and tokens for which the text decoder's attention is timed: a usual batch, half-way through decoding."""
 
 
 @dataclass(frozen=True)

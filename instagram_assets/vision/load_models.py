@@ -58,7 +58,7 @@ _CAPTION_ARCHITECTURES = ("blip", "blip-2", "git", "vision-encoder-decoder")
 
 
 _PACKABLE = ("altclip", "clip", "metaclip_2", "siglip")
-"""Embedders whose linear layers nobody else reads the weights of."""
+"""Types of embedding models whose code reads the weights of linear layers only in these layers."""
 
 _IN_INT8 = ("blip", "clip", "siglip")
 """Model types of which int8 was shown to keep captions, cosines and clusters."""

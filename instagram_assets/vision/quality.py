@@ -33,7 +33,7 @@ STANDARD_SIDE = 300
 _VERSION = "quality-2"
 """Changes when the definition of a measurement does; not with a decoder's version, which moves them by under 1 %."""
 _WITHOUT_VIEWS = "quality-1"
-"""The version before, whose measurements are the same but for `views`: of a file that is gone they are still used."""
+"""The previous version, whose measurements are equal except `views`; they are still used for files that are deleted."""
 QUALITY_MEASURES = pa.schema(
     [
         ("image_id", pa.string()),

@@ -6,7 +6,7 @@ from math import inf
 from typing import Any
 
 _WORD_STARTS = "▁Ġ"
-"""How tokenizers write the space before a word; a token of these alone holds no letter."""
+"""Characters by which tokenizers represent the space before a word."""
 _EXAMPLE = "google/siglip2-base-patch16-224"
 
 

@@ -59,7 +59,7 @@ def test_the_preset_sets_what_is_not_set_and_nothing_else() -> None:
     assert source.model_fields_set == {"like_source"}
     assert AgeSettings(like_source=False) == ours.model_copy(update={"like_source": False})
     own = AgeSettings(like_source=True, learn_rate=2e-5, patience=5)
-    assert (own.learn_rate, own.patience, own.optimizer) == (2e-5, 5, "adam")
+    assert (own.learn_rate, own.head_learn_rate, own.patience, own.optimizer) == (2e-5, 2e-5, 5, "adam")
 
 
 def test_the_environment_can_choose_it_and_what_deviates(monkeypatch: pytest.MonkeyPatch) -> None:

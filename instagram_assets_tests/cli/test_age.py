@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from instagram_assets.cli import app
-from instagram_assets.settings import LIKE_SOURCE, settings
+from instagram_assets.settings import LIKE_SOURCE, like_source, settings
 from instagram_assets_tests.age.people import people
 from instagram_assets_tests.age.small_language_models import save_language_model
 from instagram_assets_tests.age.test_user_files import collected
@@ -123,14 +123,16 @@ def test_like_source_goes_before_the_settings_and_the_other_options_before_it(
     for name, value in SHORT.items():
         monkeypatch.setenv(f"INSTAGRAM_ASSETS_AGE__{name}", value)
     given = ("train", "--labels", home / "labels.csv", "--texts", home / "users", "--model-name-or-path", home / "bert")
-    done = run(*given, "--output", "model", "--device", "cpu", "--like-source", "--epoch-num", "1", *PURPOSE)
+    own = ("--epoch-num", "1", "--learn-rate", "2e-5")
+    done = run(*given, "--output", "model", "--device", "cpu", "--like-source", *own, *PURPOSE)
     assert done.exit_code == 0, done.output
-    said = "like bumc_instascraping (--like-source), but epoch_num 1 instead of 10"
+    rates = "learn_rate 2e-05 instead of 5e-06, head_learn_rate 2e-05 instead of 5e-06"
+    said = f"like bumc_instascraping (--like-source), but {rates}, epoch_num 1 instead of 10"
     assert f"  trained: {said}\n" in done.output
-    assert f"| trained | {said}: Adam; learning rate 5e-06" in (tmp_path / "model" / "README.md").read_text("utf-8")
+    assert f"| trained | {said}: Adam; learning rate 2e-05" in (tmp_path / "model" / "README.md").read_text("utf-8")
     metrics = json.loads((tmp_path / "model" / "metrics.json").read_bytes())
     chosen = {name: value for name, value in metrics["options"].items() if name in LIKE_SOURCE}
-    assert chosen == {**LIKE_SOURCE, "epoch_num": 1}
+    assert chosen == like_source({"epoch_num": 1, "learn_rate": 2e-5})
     assert metrics["options"]["like_source"] is True
     assert [epoch["stage"] for epoch in metrics["history"]] == ["layers"]
 
