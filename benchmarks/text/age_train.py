@@ -103,10 +103,11 @@ def curves(seed: int) -> dict[str, list[float]]:
         own.backbone.load_state_dict(backbone)
         return own
 
+    layers = _SMALL["num_hidden_layers"]
     return {
         "source": _source(work, model(), _PASSES, _CURVE_RATE),
-        "auto": _ours(work, model(), _PASSES, _CURVE_RATE, 12, "auto"),
-        "fp32": _ours(work, model(), _PASSES, _CURVE_RATE, 12, "fp32"),
+        "auto": _ours(work, model(), _PASSES, _CURVE_RATE, layers, "auto"),
+        "fp32": _ours(work, model(), _PASSES, _CURVE_RATE, layers, "fp32"),
     }
 
 

@@ -13,9 +13,11 @@ import pyarrow as pa
 
 from instagram_assets.age.card import PREDICTOR_NAMES, TrainingFacts, model_card
 from instagram_assets.age.holdout import TEST_SCHEMA, majority_baseline
-from instagram_assets.age.model_files import CARD, CONFIG, HEAD
+from instagram_assets.age.known_people import PEOPLE
+from instagram_assets.age.model_files import CARD, CONFIG, HEAD, TEST_USERS
 from instagram_assets.age.statistics import Evaluation, evaluate
 from instagram_assets.errors import ModelError
+from instagram_assets.models.digests import DIGESTS, read_digests, sha256
 from instagram_assets.report.charts import bar_chart, calibration_plot, line_chart, matrix_chart
 from instagram_assets.storage.folder_swap import LITTER
 
@@ -135,9 +137,9 @@ def _courses(facts: TrainingFacts) -> dict[str, bytes]:
     }
 
 
-METRICS, TEST_USERS = "metrics.json", "test_users.parquet"
+METRICS = "metrics.json"
 
-_OURS = {CARD, CONFIG, HEAD, METRICS, TEST_USERS, *(f"{name}.png" for name in PLOT_NAMES)}
+_OURS = {CARD, CONFIG, HEAD, METRICS, TEST_USERS, PEOPLE, DIGESTS, *(f"{name}.png" for name in PLOT_NAMES)}
 # Files that transformers saves for an encoder and its tokenizer.
 _SAVED = re.compile(
     r"config\.json|generation_config\.json|model(-\d+-of-\d+)?\.safetensors|model\.safetensors\.index\.json"
@@ -184,7 +186,10 @@ def read_facts(folder: Path) -> TrainingFacts | None:
 
 
 def read_test(folder: Path) -> pa.Table:
-    """The test users and their predictions (`TEST_SCHEMA`). Raises ModelError if the file is missing or damaged."""
+    """The test users and their predictions (`TEST_SCHEMA`).
+
+    Raises ModelError if the file is missing, damaged, or another than the model was saved with.
+    """
     import pyarrow.parquet as pq
 
     path = folder / TEST_USERS
@@ -200,6 +205,9 @@ def read_test(folder: Path) -> pa.Table:
         raise _without_test(path, "is of an older version, which did not test people by number of posts")
     if test.schema != TEST_SCHEMA:
         raise _without_test(path, "damaged or not ours (it has other columns)")
+    stored = read_digests(folder)
+    if stored is not None and stored.get(TEST_USERS) != sha256(path):
+        raise _without_test(path, "is not the file that the model was saved with")
     return test
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from instagram_assets.age.presets import describe_options, training_preset
 from instagram_assets.age.prevalence import too_few
 from instagram_assets.age.statistics import Evaluation, GroupMetrics, Share
 
@@ -127,10 +128,12 @@ def _beats(model: Share, baseline: Share, name: str) -> str:
 
 
 def _about_model(facts: TrainingFacts) -> list[tuple[str, str]]:
+    options = describe_options(facts.options)
     return [
         ("language model", f"`{facts.backbone}`"),
         ("reads", f"the first {facts.options['max_seq_len']} tokens of each post"),
         ("sees", "[CLS] of the last four layers, averaged over a user's posts; two layers on top"),
+        ("trained", f"{training_preset(facts.options)}{options and f': {options}'}"),
         ("calibration", f"fitted on the calibration users alone: {_lines(facts)}"),
         ("made by", f"fingerprint `{facts.fingerprint[:12]}`, seed {facts.options['seed']}"),
     ]
@@ -159,7 +162,8 @@ def _limits(facts: TrainingFacts) -> str:
             "without looking so.",
             "A corrected share is right where people of the same label write alike in the audience and among the test "
             "users; accounts of companies, of parents who write as their child, and of several people break this.",
-            "Leave the people that it was trained on out of an audience: about them it is surer than about others.",
+            "`predict` leaves the people that it was trained or tested with out of a share, since about them it is "
+            "surer: by salted hashes of their usernames. Leave out yourself who has another name in an audience.",
             "Age is personal data, and much of it is that of minors. Publish shares, not accounts, and only of groups "
             "that are large enough to hide in.",
             f"It says on which side of {facts.age_cutoff} somebody is, not how old; expect errors near it.",

@@ -22,20 +22,20 @@ from instagram_assets.settings import AgeSettings, Settings
 from instagram_assets.storage.lake import open_lake, read_batches
 
 _OF_WEIGHTS = (
-    *("learn_rate", "head_learn_rate", "epoch_num", "head_epoch_num", "trained_layers", "patience"),
-    *("max_seq_len", "max_posts", "accumulation_steps", "seed"),
+    *("learn_rate", "head_learn_rate", "optimizer", "class_weights", "trained_layers"),
+    *("epoch_num", "head_epoch_num", "patience", "max_seq_len", "max_posts", "accumulation_steps", "seed"),
 )
-_OF_PEOPLE = ("age_cutoff", "validation_share", "test_share")
+_OF_MODEL = ("age_cutoff", "validation_share", "test_share", "like_source")
 
 
-def weight_options(options: AgeSettings) -> dict[str, int | float]:
+def weight_options(options: AgeSettings) -> dict[str, int | float | str]:
     """The hyperparameters that, together with the labelled users of each set, determine the trained weights."""
     return options.model_dump(include=set(_OF_WEIGHTS))
 
 
-def defining_options(options: AgeSettings) -> dict[str, int | float]:
-    """All settings that determine the trained model: hyperparameters, the cut-off age and the split."""
-    return options.model_dump(include={*_OF_WEIGHTS, *_OF_PEOPLE})
+def defining_options(options: AgeSettings) -> dict[str, int | float | str]:
+    """All settings that determine the trained model and its card: hyperparameters, preset, cut-off age and split."""
+    return options.model_dump(include={*_OF_WEIGHTS, *_OF_MODEL})
 
 
 _VERSION = 3

@@ -40,7 +40,8 @@ def majority_baseline(train_labels: ArrayLike, n: int) -> Floats:
 def fit_tfidf(train: TextUsers, calibration: TextUsers, seed: int) -> Callable[[_Texts], Floats]:
     """Fit logistic regression on character n-grams (1 to 4, within words) with TF-IDF; returns its prediction function.
 
-    For a fair comparison with the model, classes are weighted equally and the same calibration users are used.
+    For a fair comparison with the model, the same calibration users are used, and classes are weighted equally, as by
+    default in its training; with any preset the baseline is the same.
     Character n-grams need no tokenizer for Korean suffixes.
     """
     from sklearn.feature_extraction.text import TfidfVectorizer

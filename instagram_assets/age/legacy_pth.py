@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from instagram_assets.age import legacy_pth_reader
 from instagram_assets.age.model_files import AgeConfig, find_age_model, load_backbone, save_age_model
 from instagram_assets.errors import ModelError, SettingsError
-from instagram_assets.models.file_checks import sha256
+from instagram_assets.models.digests import sha256
 from instagram_assets.models.local_models import ModelSource, find_model
 from instagram_assets.settings import ENV_NESTED, ENV_PREFIX, Settings
 
@@ -80,7 +80,8 @@ def convert_legacy_model(path: Path, backbone: ModelSource, config: AgeConfig, r
 
 def _is_there(folder: Path, config: AgeConfig, cache: Path) -> bool:
     try:
-        return find_age_model(folder, cache).config == config
+        found = find_age_model(folder, cache)
+        return found.was_saved_with_digests and found.config == config
     except ModelError:
         return False  # not converted yet, or damaged
 

@@ -1,13 +1,15 @@
 """Saving and loading of age models: a folder with language model, tokenizer, head and configuration.
 
 Language model and tokenizer are in transformers format. `age_head.safetensors` contains the head, `age_config.json` the
-configuration, `README.md` the model card.
+configuration, `README.md` the model card, `digests.json` the SHA-256 of all files that probabilities and shares depend
+on: a file that was changed, swapped or half copied is refused.
 """
 
 import hashlib
 import json
 import math
 import os
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
@@ -18,7 +20,8 @@ from instagram_assets.age.calibration_by_posts import PostLine
 from instagram_assets.age.encode import PostEncoder
 from instagram_assets.errors import ModelError
 from instagram_assets.models.devices import choose_device, choose_dtype
-from instagram_assets.models.file_checks import check_complete, check_files, model_fingerprint, read_config, sha256
+from instagram_assets.models.digests import cached_digests, check_content, check_digests, read_digests, write_digests
+from instagram_assets.models.file_checks import check_complete, check_files, fingerprint_of, model_digests, read_config
 from instagram_assets.models.local_models import ModelSource, loading_errors, quiet_transformers
 from instagram_assets.storage.atomic import write_atomic
 from instagram_assets.storage.folder_swap import replace_folder
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from instagram_assets.age.model import AgeModel
 
 HEAD, CONFIG, CARD = "age_head.safetensors", "age_config.json", "README.md"
+TEST_USERS = "test_users.parquet"
 POSITIVE = "age>=cutoff"
 """What the label 1 and the probability stand for, everywhere."""
 
@@ -53,10 +57,16 @@ class AgeConfig:
 
 @dataclass(frozen=True)
 class AgeModelSource:
-    """The verified files of an age model; `files.fingerprint` identifies everything that determines a prediction."""
+    """The verified files of an age model; `files.fingerprint` identifies everything that determines a prediction.
+
+    `digests` are the SHA-256 of the files that loading reads, by name. `was_saved_with_digests` is false for a model of
+    an earlier version: whether its files were changed since it was saved is not known.
+    """
 
     files: ModelSource
     config: AgeConfig = field(hash=False)
+    digests: Mapping[str, str] = field(default_factory=dict[str, str], compare=False)
+    was_saved_with_digests: bool = field(default=False, compare=False)
 
     @property
     def label(self) -> str:
@@ -95,7 +105,7 @@ def save_age_model(
     beside: Mapping[str, bytes] | None = None,
     is_ours: Callable[[str], bool] | None = None,
 ) -> None:
-    """Write or replace the folder of an age model atomically; `card` is the text of its README.md.
+    """Write or replace the folder of an age model atomically, with its digests; `card` is the text of its README.md.
 
     `beside` are contents of further files by name; `is_ours` says whether a file name belongs to an age model and so
     can be overwritten, as for `replace_folder`. Raises ModelError if the weights contain NaN or infinity, StorageError
@@ -105,9 +115,8 @@ def save_age_model(
 
     _check_numbers(model, str(folder))
     head = {name: weight.detach().float().cpu().contiguous() for name, weight in model.head.state_dict().items()}
-    described = json.dumps({"positive": POSITIVE, **asdict(config)}, indent=2, ensure_ascii=False, allow_nan=False)
 
-    def fill(new: Path) -> None:
+    def put_weights(new: Path) -> None:
         with quiet_transformers():
             model.backbone.save_pretrained(new)
             tokenizer.save_pretrained(new)
@@ -115,9 +124,51 @@ def save_age_model(
             # safetensors creates files that only their owner can read.
             file.chmod((new / "config.json").stat().st_mode)
             _sync(file)
-        ours = {HEAD: save(head), CONFIG: described.encode(), CARD: card.encode(), **(beside or {})}
-        for name, content in ours.items():
+        write_atomic(new / HEAD, lambda stream: stream.write(save(head)))
+
+    _replace(folder, put_weights, {CONFIG: _described(config), **(beside or {}), CARD: card.encode()}, is_ours)
+
+
+def describe_age_model(
+    source: AgeModelSource,
+    config: AgeConfig,
+    card: str,
+    beside: Mapping[str, bytes] | None = None,
+    is_ours: Callable[[str], bool] | None = None,
+) -> None:
+    """Replace configuration, card and further files of a saved model; its weights and tokenizer stay byte for byte.
+
+    Arguments and errors as in `save_age_model`; raises ModelError if a file is no longer as it was found.
+    """
+    folder = source.files.folder
+    check_content(folder, source.digests)
+
+    def put_weights(new: Path) -> None:
+        for name in source.digests.keys() - {CONFIG}:
+            _sync(Path(shutil.copy(folder / name, new / name)))
+
+    _replace(folder, put_weights, {CONFIG: _described(config), **(beside or {}), CARD: card.encode()}, is_ours)
+
+
+def _described(config: AgeConfig) -> bytes:
+    described = {"positive": POSITIVE, **asdict(config)}
+    return json.dumps(described, indent=2, ensure_ascii=False, allow_nan=False).encode()
+
+
+def _replace(
+    folder: Path,
+    put_weights: Callable[[Path], None],
+    others: Mapping[str, bytes],
+    is_ours: Callable[[str], bool] | None,
+) -> None:
+    """Replace a model's folder by what `put_weights` writes, the contents `others` by name, and the digests."""
+
+    def fill(new: Path) -> None:
+        put_weights(new)
+        decisive = [*(file.name for file in new.iterdir()), *(name for name in (CONFIG, TEST_USERS) if name in others)]
+        for name, content in others.items():
             write_atomic(new / name, lambda stream, content=content: stream.write(content))
+        write_digests(new, decisive)
 
     replace_folder(folder, fill, is_ours)
 
@@ -125,7 +176,8 @@ def save_age_model(
 def find_age_model(folder: Path, cache: Path) -> AgeModelSource:
     """Verify the age model in a folder, without loading torch; `cache` is the folder of cached file hashes.
 
-    Raises ModelError if there is no model, if a file is missing or truncated, and if a file could run code when loaded.
+    Raises ModelError if there is no model, if a file is missing, truncated or another than the model was saved with,
+    and if a file could run code when loaded.
     """
     if not folder.is_dir():
         raise ModelError(
@@ -140,15 +192,25 @@ def find_age_model(folder: Path, cache: Path) -> AgeModelSource:
     check_complete(folder / HEAD)
     # Purpose and metrics do not affect predictions.
     defining = json.dumps(asdict(replace(config, purpose="", metrics={}, model_name_or_path="")), sort_keys=True)
-    parts = (model_fingerprint(folder, cache / "digests.json"), sha256(folder / HEAD), defining)
-    whole = hashlib.sha256("\0".join(parts).encode()).hexdigest()
-    return AgeModelSource(ModelSource(str(folder), "", folder.absolute(), whole), config)
+    stored = read_digests(folder)
+    expected = {name: digest for name, digest in (stored or {}).items() if name != TEST_USERS}  # see `read_test`
+    found = model_digests(folder, cache / "digests.json")
+    fingerprint = fingerprint_of(found)
+    others = sorted({HEAD, CONFIG, *expected} - found.keys())
+    paths = (folder / name for name in others if (folder / name).is_file())
+    found |= cached_digests(paths, cache / "digests.json")
+    if stored is not None:
+        check_digests(folder, found, expected)
+    whole = hashlib.sha256("\0".join((fingerprint, found[HEAD], defining)).encode()).hexdigest()
+    files = ModelSource(str(folder), "", folder.absolute(), whole)
+    return AgeModelSource(files, config, found, stored is not None)
 
 
 def load_age_model(source: AgeModelSource, device: str = "auto", precision: str = "auto") -> LoadedAgeModel:
-    """Load an age model; the last one loaded is cached.
+    """Load an age model, after reading and comparing every byte of its files; the last one loaded is cached.
 
-    Raises ModelError when the files contain another kind of model, or weights that are NaN or infinite.
+    Raises ModelError when a file is no longer as it was found, when the files contain another kind of model, or weights
+    that are NaN or infinite.
     """
     return _loaded(source, device, precision)
 
@@ -172,6 +234,7 @@ def _loaded(source: AgeModelSource, device: str, precision: str) -> LoadedAgeMod
     place = choose_device(device)
     dtype = choose_dtype(precision, place)
     with loading_errors(source.files):
+        check_content(source.files.folder, source.digests)
         backbone, tokenizer = _language_model(source.files)
         head = AgeHead(backbone.config.hidden_size)
         weights = load_file(source.files.folder / HEAD)

@@ -22,12 +22,14 @@ from instagram_assets.age.audience_share import AudienceShare, share_of
 from instagram_assets.age.calibration_by_posts import PostLine
 from instagram_assets.age.card import TrainingFacts
 from instagram_assets.age.dataset import TrainingData, defining_options, training_data
+from instagram_assets.age.known_people import PEOPLE, known_people, read_known_people
 from instagram_assets.age.labels import read_labels
 from instagram_assets.age.predict import bounded_batches, with_reasons
 from instagram_assets.age.prevalence import Prevalence
 from instagram_assets.age.user_texts import UserTexts, texts_table
 from instagram_assets.calendar import today
 from instagram_assets.errors import ModelError, SettingsError
+from instagram_assets.models.digests import DIGESTS, read_digests
 from instagram_assets.models.local_models import ModelSource, find_model
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.schemas import AGE_PREDICTIONS
@@ -36,6 +38,7 @@ from instagram_assets.storage.locks import alone_or
 
 if TYPE_CHECKING:
     from instagram_assets.age.model import AgeModel
+    from instagram_assets.age.model_files import AgeConfig, AgeModelSource
 
 
 class TrainingResult(NamedTuple):
@@ -50,12 +53,14 @@ class Predictions(NamedTuple):
     """The rows of `age_predictions` for an audience, and its estimated share at or above the cut-off age.
 
     `forgotten` counts users that were omitted because their data was erased on request. `warnings` describe differences
-    between the audience and the test users, `words` explains the interval, as heading → text.
+    between the audience and the test users and what is not known of the model (`about_model`), `words` explains the
+    interval, as heading → text.
     """
 
     table: pa.Table
     audience: AudienceShare
     forgotten: int = 0
+    about_model: tuple[str, ...] = ()
 
     @property
     def share(self) -> Prevalence:
@@ -63,7 +68,7 @@ class Predictions(NamedTuple):
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        return self.audience.warnings
+        return (*self.audience.warnings, *self.about_model)
 
     @property
     def words(self) -> dict[str, str]:
@@ -73,11 +78,12 @@ class Predictions(NamedTuple):
     def numbers(self) -> dict[str, float]:
         """The metrics to show for a run, by name; undefined metrics are omitted."""
         accounts, below = self.table.num_rows, self.share.below
+        told = accounts - self.table["probability"].null_count
         found = {
             "accounts": accounts,
-            "with a probability": self.share.n,
+            "with a probability": told,
             "with a label": accounts - sum(self.table["abstained"].to_pylist()),
-            "coverage": self.share.n / accounts if accounts else None,
+            "coverage": told / accounts if accounts else None,
             "share at or above the cut-off": self.share.share,
             "share at or above, low": self.share.low,
             "share at or above, high": self.share.high,
@@ -86,6 +92,7 @@ class Predictions(NamedTuple):
             "share below, high": below.high,
             "share at or above, uncorrected": self.share.uncorrected,
             "forgotten, left out": self.forgotten or None,
+            "of the training, left out": self.audience.left_out or None,
         }
         return {name: value for name, value in found.items() if value is not None}
 
@@ -148,8 +155,8 @@ def train_model(
         return TrainingResult(folder, True, _train(settings, data, backbone, facts, folder, on_progress))
     facts = replace(kept, purpose=options.purpose.strip(), abstain_below=options.abstain_below)
     report = make_report(facts, read_test(folder))
-    if facts != kept:
-        _describe_anew(folder, report, settings)
+    if facts != kept or read_digests(folder) is None or read_known_people(folder) is None:
+        _describe_anew(folder, report, data, settings)
     return TrainingResult(folder, False, report)
 
 
@@ -202,7 +209,17 @@ def predict_users(
         done += len(some)
         tell(0, 1, done)
     table = pa.concat_tables(tables)
-    return Predictions(table, share_of(table, folder, source.config, ages), gone)
+    return Predictions(table, share_of(table, folder, source.config, ages), gone, _warnings_about(source))
+
+
+def _warnings_about(source: "AgeModelSource") -> tuple[str, ...]:
+    if source.was_saved_with_digests:
+        return ()
+    return (
+        f"the model in {source.files.name} has no {DIGESTS}, since an earlier version saved it or that file was lost: "
+        "whether another file there was changed cannot be seen. Train it again with the same labels and texts: it is "
+        "made good without a new training.",
+    )
 
 
 def _known_ages(path: Path, settings: Settings) -> dict[str, int]:
@@ -237,6 +254,7 @@ def _kept_facts(folder: Path, settings: Settings) -> TrainingFacts | None:
     try:
         find_age_model(folder, settings.folder("models"))
         read_test(folder)
+        read_known_people(folder)
     except ModelError:
         return None
     return read_facts(folder)
@@ -262,25 +280,41 @@ def _train(
         lines = [list(line) for line in calibration.lines]
         history = [epoch._asdict() for epoch in trained.history]
         report = make_report(replace(facts, calibration=lines, history=history), test)
-        _save(folder, trained.model, trained.tokenizer, report, test)
+        _save(folder, trained.model, trained.tokenizer, report, test, data)
         shutil.rmtree(work, ignore_errors=True)
     return report
 
 
-def _describe_anew(folder: Path, report: ModelReport, settings: Settings) -> None:
-    """Update the stored purpose and abstention threshold of a model; the weights are unchanged."""
-    from instagram_assets.age.model_files import find_age_model, load_age_model
+def _describe_anew(folder: Path, report: ModelReport, data: TrainingData, settings: Settings) -> None:
+    """Save a model anew with another purpose or abstention threshold, or with what an earlier version did not save."""
+    from instagram_assets.age.model_files import describe_age_model, find_age_model
 
-    loaded = load_age_model(find_age_model(folder, settings.folder("models")), "cpu", "fp32")
-    _save(folder, loaded.model, loaded.tokenizer, report, read_test(folder))
+    source = find_age_model(folder, settings.folder("models"))
+    beside = _beside(report, read_test(folder), data)
+    describe_age_model(source, _config_of(report), report.card, beside, is_model_file)
 
 
-def _save(folder: Path, model: "AgeModel", tokenizer: Any, report: ModelReport, test: pa.Table) -> None:
+def _save(
+    folder: Path, model: "AgeModel", tokenizer: Any, report: ModelReport, test: pa.Table, data: TrainingData
+) -> None:
     """Write or replace the model's folder atomically."""
-    from instagram_assets.age.model_files import AgeConfig, save_age_model
+    from instagram_assets.age.model_files import save_age_model
+
+    beside = _beside(report, test, data)
+    save_age_model(folder, model, tokenizer, _config_of(report), report.card, beside, is_model_file)
+
+
+def _beside(report: ModelReport, test: pa.Table, data: TrainingData) -> dict[str, bytes]:
+    """The files beside the weights, as file name → content; the training's fingerprint is the salt of its people."""
+    people = known_people(data.split.parts, report.facts.fingerprint)
+    return {**report_files(report, test), PEOPLE: people.content}
+
+
+def _config_of(report: ModelReport) -> "AgeConfig":
+    from instagram_assets.age.model_files import AgeConfig
 
     facts = report.facts
-    config = AgeConfig(
+    return AgeConfig(
         age_cutoff=facts.age_cutoff,
         max_seq_len=facts.options["max_seq_len"],
         model_name_or_path=facts.backbone,
@@ -289,5 +323,3 @@ def _save(folder: Path, model: "AgeModel", tokenizer: Any, report: ModelReport, 
         abstain_below=facts.abstain_below,
         metrics=report.numbers,
     )
-    beside = report_files(report, test)
-    save_age_model(folder, model, tokenizer, config, report.card, beside, is_model_file)

@@ -52,7 +52,8 @@ class TrainedModel:
 
     `best` is the index in `history` of the epoch with these weights. `logits`, float32[users], are the logits of the
     validation users `names` over all of their posts, by which the epoch was chosen; `labels` are their labels, 0 or 1.
-    `positive_weight` is the loss weight of label 1. `fingerprint` identifies everything that determines the weights.
+    `positive_weight` is the loss weight of label 1; that of label 0 is 1. `fingerprint` identifies everything that
+    determines the weights.
     """
 
     model: "AgeModel"
@@ -99,7 +100,8 @@ def train(
     state, number = _where_it_stands(folder, training)
     keep = _keeper(folder, training, state, number, checkpoint_seconds)
     tell = on_progress or (lambda line: None)
-    positive_weight = float((learners.labels == 0).sum() / (learners.labels == 1).sum())
+    balance = float((learners.labels == 0).sum() / (learners.labels == 1).sum())
+    positive_weight = balance if options.class_weights else 1.0
     with _reproducible(device):
         language_model, tokenizer = load_backbone(backbone)
         # Narrow language models are computed in float32 whatever the setting.
@@ -129,6 +131,7 @@ def train(
             users_per_step=options.accumulation_steps,
             patience=options.patience,
             seed=options.seed,
+            optimizer=options.optimizer,
             print_step=options.print_step,
             labels=judges.labels,
             loss=lambda logits: loss(logits.to(device), judges.labels) / len(judges.labels),
@@ -169,7 +172,7 @@ def _check(users: Mapping[str, LabelledUsers], options: AgeSettings) -> None:
 
 
 def _loss(positive_weight: float, device: "torch.device") -> LossFunction:
-    """Binary cross-entropy, summed over users, with both classes of the training users weighted equally."""
+    """Binary cross-entropy, summed over users, with label 1 weighted by `positive_weight`."""
     import torch
     from torch.nn.functional import binary_cross_entropy_with_logits
 

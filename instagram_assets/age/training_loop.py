@@ -7,7 +7,7 @@ are the complete state, and a resumed training gives bit-identical weights on th
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,7 @@ MAX_GRAD_NORM = 1.0
 
 
 class Epoch(NamedTuple):
-    """Metrics of one epoch: validation AUC, and mean losses per user with classes weighted equally."""
+    """Metrics of one epoch: validation AUC, and mean losses per user, weighted by class as the training says."""
 
     stage: str
     epoch: int
@@ -77,6 +77,7 @@ class TrainingPlan(NamedTuple):
     print_step: int
     labels: NDArray[np.float32]
     loss: "Callable[[Tensor], Tensor]"
+    optimizer: Literal["adamw", "adam"] = "adamw"
 
 
 @dataclass
@@ -134,7 +135,7 @@ def train_stage(
     copy_weights(select_prefix("now", state.tensors), stage.parameters)
     for parameter in stage.parameters.values():
         parameter.requires_grad_(True)
-    optimizer = _optimizer(stage, select_prefix("moments", state.tensors))
+    optimizer = _optimizer(stage, plan.optimizer, select_prefix("moments", state.tensors))
     state.tensors |= best
     while state.epoch < stage.epochs and state.waited < plan.patience:
         steps = shuffled_steps(plan.users, plan.users_per_step, (plan.seed, state.stage, state.epoch))
@@ -211,11 +212,12 @@ def _merit(epoch: Epoch) -> tuple[float, float]:
     return epoch.validation_auc, -epoch.validation_loss
 
 
-def _optimizer(stage: TrainingStage, moments: "Mapping[str, Tensor]") -> "torch.optim.AdamW":
+def _optimizer(stage: TrainingStage, kind: str, moments: "Mapping[str, Tensor]") -> "torch.optim.Optimizer":
+    """Adam (Kingma & Ba 2015, arXiv 1412.6980), or AdamW: with decoupled weight decay (arXiv 1711.05101)."""
     import torch
 
     groups = [{"params": list(group.values()), "lr": rate} for rate, group in stage.groups]
-    optimizer = torch.optim.AdamW(groups, fused=True)
+    optimizer = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[kind](groups, fused=True)
     for name, parameter in stage.parameters.items():
         if own := select_prefix(name, moments):
             # A copy, since a tensor read from a file may be unaligned, which changes the order of summation.

@@ -76,9 +76,9 @@ def fine_tuning_stage(
 ) -> TrainingStage:
     """Stage 2 fine-tunes the last `trained_layers` layers of the language model together with the head.
 
-    Matrix products are computed in `dtype`, weights and sums are float32. Lower layers are frozen, in evaluation mode.
-    Memory holds the activations of about `tokens_at_once` tokens. Raises ModelError if the layers of the language model
-    cannot be identified.
+    With more layers than the language model has, its embeddings are trained, too. Lower layers are frozen, in
+    evaluation mode. Matrix products are computed in `dtype`, weights and sums are float32. Memory holds the activations
+    of about `tokens_at_once` tokens. Raises ModelError if the layers of the language model cannot be identified.
     """
     import torch
 
@@ -116,13 +116,15 @@ def fine_tuning_stage(
 
 
 def top_layers(backbone: Any, count: int) -> list[Any]:
-    """The last `count` layers of a language model, or all of them when it has fewer.
+    """The last `count` layers of a language model, or the whole of it, embeddings included, when it has fewer.
 
     Raises ModelError if the layers cannot be identified.
     """
     from torch.nn import ModuleList
 
     number: int = backbone.config.num_hidden_layers
+    if count > number:
+        return [backbone]
     stacks = [part for part in backbone.modules() if isinstance(part, ModuleList) and len(part) == number]
     if not stacks:
         raise ModelError(

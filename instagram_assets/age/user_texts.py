@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 
 from instagram_assets.age.labels import read_csv_rows
+from instagram_assets.age.predictions_csv import is_predictions_file
 from instagram_assets.errors import FileError, RecordError
 from instagram_assets.ingest import field_values
 from instagram_assets.ingest.archive_layout import is_posts_file
@@ -185,7 +186,8 @@ def scan_user_folder(folder: Path, limits: IngestSettings | None = None) -> User
     format that `ingest` knows, an object with a list `texts`, or Instagram's `edge_owner_to_timeline_media`. The name
     can begin with @ and is case-insensitive. Both formats can be compressed with gzip or xz. Posts are assigned to the
     owner stated in them, not to the file name, if the name is no valid username, if Instaloader or gallery-dl wrote the
-    file for a single post, or if it is part of a data archive that a user downloaded from Instagram.
+    file for a single post, or if it is part of a data archive that a user downloaded from Instagram. Predictions and
+    shares that were written into the folder are passed over.
     """
     if not folder.is_dir():
         raise FileError(str(folder), "is no folder", "Name a folder with a CSV or JSON file per user")
@@ -194,7 +196,9 @@ def scan_user_folder(folder: Path, limits: IngestSettings | None = None) -> User
         if named := _USER_FILE.fullmatch(path.name):
             name = replace_surrogates(named["name"].removeprefix("@").lower())
             is_users = is_account_name(name) and not _is_of_archive(path) and not _is_of_one_post(path, found.limits)
-            if is_users or not _is_gathered(path, found):
+            if named["kind"].lower() == "csv" and is_predictions_file(path):
+                found.passed["of predictions"] += 1
+            elif is_users or not _is_gathered(path, found):
                 found.files[name].append(path)
         elif not path.name.startswith("."):
             found.passed["folder" if path.is_dir() else path.suffix.lower() or "without ending"] += 1

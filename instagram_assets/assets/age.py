@@ -10,6 +10,7 @@ from instagram_assets.age import pipeline
 from instagram_assets.age.card import NOT_FOR_PERSONS
 from instagram_assets.age.dataset import TrainingData
 from instagram_assets.age.predict import AUTHOR_TEXT_COLUMNS, audience
+from instagram_assets.age.presets import training_preset
 from instagram_assets.assets.asset_helpers import OWNERS, contract_arguments, failing_clearly, log_results, whole_inputs
 from instagram_assets.report.charts import histogram
 from instagram_assets.report.progress import ProgressUpdate, show_progress
@@ -39,6 +40,7 @@ def age_model(context: dg.AssetExecutionContext, posts: pa.RecordBatchReader) ->
     log_results(context, {**report.numbers, "trained now": float(trained)}, report.pictures)
     return dg.MaterializeResult(
         metadata={
+            "trained": str(training_preset(report.facts.options)),
             "model card": dg.MetadataValue.md(report.card),
             "use": NOT_FOR_PERSONS,
             "folder": dg.MetadataValue.path(str(folder)),
@@ -59,6 +61,8 @@ def age_predictions(context: dg.AssetExecutionContext, posts: pa.RecordBatchRead
     ):
         predicted = pipeline.predict_users(audience(keys, posts), settings(), progress)
     context.log.info(f"at or above the cut-off age: {predicted.share}")
+    if predicted.audience.left_out:
+        context.log.info(f"left out of the share: {predicted.audience.of_training}")
     for warning in predicted.warnings:
         context.log.warning(warning)
     font, probabilities = settings().text.font, predicted.table["probability"].drop_null().to_pylist()

@@ -10,7 +10,7 @@ import dagster as dg
 import pyarrow as pa
 
 from instagram_assets.assets.asset_helpers import contract_arguments, log_results
-from instagram_assets.datasets.image_folder import why_not
+from instagram_assets.datasets.image_folder_card import why_not
 from instagram_assets.datasets.manual_overrides import overrides_of, read_overrides
 from instagram_assets.datasets.pseudonymous import declared_pseudonyms
 from instagram_assets.errors import SearchRequestError
@@ -37,7 +37,7 @@ from instagram_assets.search.search_requests import (
     search_name,
     without_forgotten,
 )
-from instagram_assets.search.subject_cluster import clusters_table
+from instagram_assets.search.subject_cluster import clusters_table, query_warnings
 from instagram_assets.settings import settings
 from instagram_assets.storage.image_folder_state import check_growing, preferences
 from instagram_assets.storage.lake import open_lake
@@ -126,6 +126,8 @@ def search_clusters(
 ) -> pa.Table:
     """Clusters of images that show the same kind of thing, and which cluster is the search's subject."""
     found = clusters_table(search_embeddings, search_images, _request(context), settings())
+    for warning in found.warnings:
+        context.log.warning(warning)
     font = settings().text.font
     counts = Counter(found.table["cluster"].to_pylist())
     lines = _cluster_lines(found.table, search_images, found.choice.label)
@@ -164,13 +166,14 @@ def search_dataset(
     request, files = _request(context), pipeline.media_files(search_images, settings())
     folder, by_hand = _folder(request.search), overrides_of(overrides)
     rows = select_images(search_results, search_images, search_clusters, request.limit, preferences(folder), by_hand)
-    model = pipeline.find_embedder(settings()).label if search_clusters.num_rows else "none"
+    model = pipeline.embedder_label(settings()) if search_clusters.num_rows else "none"
     written = write_search_folder(
         rows,
         files,
         {**request.model_dump(), "source": rows[0]["source"], "model": model},
         by_hand,
         declared_pseudonyms(settings(), open_lake(settings())),
+        query_warnings(search_clusters, request.query, model),
         folder=folder,
         if_none=settings().folder("reports") / "search" / request.search,
         reencoded=request.reencode,

@@ -25,7 +25,7 @@ from instagram_assets.storage.atomic import make_folder, sync_folders, write_ato
 from instagram_assets.storage.locks import folder_lock
 
 _UNFINISHED = ".unfinished"
-"""Folder in which databases are created; files left in it while nobody has the lock are from a process that died."""
+"""Folder in which databases are created; if no process holds the lock, its files were left by a killed process."""
 _MAKERS: dict[str, Callable[[str], SqliteRunStorage | SqliteEventLogStorage | SqliteScheduleStorage]] = {
     "history/runs.db": SqliteRunStorage.from_local,
     "history/runs/index.db": SqliteEventLogStorage,

@@ -36,9 +36,9 @@ def sockets_folder() -> str:
 def close_dead_runs(instance: dg.DagsterInstance, *, of_shells: bool = False) -> int:
     """Mark runs whose process on this machine died as failed, and free their pool slots; returns their number.
 
-    A run that was being cancelled is marked as cancelled. A run started by a command is dead if the command's process
-    is, a run launched by `dev` if its code server is; `of_shells` checks only runs started by commands. Dagster itself
-    would count dead runs as running for hours, and would not start others.
+    A run that was being cancelled is marked as cancelled. A run that a command started is dead if the command's process
+    has ended. A run that `dev` launched is dead if its code server has ended; with `of_shells` these runs are not
+    checked. Dagster itself would count dead runs as running for hours, and would not start others.
     """
     closed = 0
     for run in _open_runs(instance):

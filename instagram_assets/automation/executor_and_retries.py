@@ -24,7 +24,7 @@ from instagram_assets.automation.failure_reasons import was_interrupted
 NO_RETRIES = {"dagster/max_retries": "0"}
 """Tags of a job whose failed runs the daemon does not retry."""
 TIME_LIMIT = {"dagster/max_runtime": "21600"}
-"""Tags that end a run after six hours: a killed one would stay "started" in Dagster's history forever."""
+"""Tags that end a run after six hours; a killed run would otherwise stay "started" in Dagster's history forever."""
 
 
 class StoppableExecutor(InProcessExecutor):

@@ -28,7 +28,7 @@ _MEANING = (
 )
 
 _OF_NOBODY = (*LITTER, "selection")
-"""File names that are searched too, but not reported as unexpected: of file managers and of `export --accounts`."""
+"""Names of files that are searched but not reported as unexpected: from file managers and `export --accounts`."""
 
 
 def identifier_checks() -> list[dg.AssetChecksDefinition]:

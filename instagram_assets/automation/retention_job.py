@@ -67,7 +67,7 @@ _TABLES = {
     **dict.fromkeys((*OBSERVATION_TABLES, "quarantine", "landed_files"), ("tables",)),
     **dict.fromkeys(("images", "reel_videos"), ("rows of media",)),
 }
-"""For each table whose rows or files retention deletes: the places in a RetentionResult in which they are counted."""
+"""Table whose rows or files retention deletes → locations in a RetentionResult under which they are counted."""
 
 
 @dg.op(name="past_retention", description="Take away observations and media that are older than the settings keep.")

@@ -258,7 +258,7 @@ def _dumped(postgres: PostgresHome) -> FileReading:
 SETTINGS_FILE = "settings.env"
 """The file of a backup with the settings, in the form of `.env`."""
 _HERE = ("DATA_DIR", "LAKE", "MEDIA_DIR", "MODELS_DIR", f"PRIVACY{ENV_NESTED}FOLDER")
-"""Settings with paths, which are not valid where a backup is restored."""
+"""Settings with paths of this machine, which are left out since they are not valid where a backup is restored."""
 _LOGIN = re.compile(r"(?<=://)[^/@\s]+@")
 
 

@@ -25,7 +25,7 @@ _BESIDE_DATABASE = re.compile(r"\.(sqlite|db)-(wal|shm|journal)$")
 # Also the usual names of copies: `pseudonyms (1).key`, `tombstones.jsonl~`.
 _OF_KEYS = re.compile(r"(pseudonyms.*\.key|tombstones.*\.(key|jsonl)).*")
 _SIZES_OF_KEYS = (64, 65)
-"""Hexadecimal digits, perhaps with a newline."""
+"""Sizes of a key file in bytes: 64 hexadecimal digits, with or without a newline."""
 _IS_LINK = "a link; what it leads to is stored where it lies, or is not part of the data folder"
 _IS_KEY = "a key or tombstones, or named like them"
 
@@ -223,7 +223,7 @@ def _file(path: str, place: str, told: os.stat_result) -> FileToStore:
 
 
 def _open_database(path: str) -> FileReading:
-    """Opens a consistent copy of an SQLite database, even while in use; a file that is no database is opened itself."""
+    """Opens a consistent copy of an SQLite database, even while in use; other files are opened as they are."""
     with _open_file(path) as begin:
         if not is_sqlite(begin.read(16)):
             return _open_file(path)

@@ -18,12 +18,12 @@ from instagram_assets.errors import StorageError
 from instagram_assets.storage.layout import value_of
 
 MANIFEST_VERSION = 1
-"""The version of this format; higher ones are refused."""
+"""The version of the manifest format; manifests with a higher version are rejected."""
 MANIFEST_SUFFIX = ".json.gz"
 _NAME = re.compile(r"(?P<moment>\d{8}T\d{6}\d{6}Z)-(?P<hash>[0-9a-f]{12})")
 _MOMENT = "%Y%m%dT%H%M%S%fZ"
 _LARGEST = 4 << 30
-"""Maximum decompressed bytes of a manifest: more than ten million files need."""
+"""Maximum size of a decompressed manifest in bytes; it is enough for more than ten million files."""
 _RAW = ("lake/raw_posts/", "lake/raw_reels/", "lake/raw_profiles/")
 
 _Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]

@@ -44,7 +44,7 @@ _ABOUT = b"""Backups made by instagram_assets: `instagram-assets backups FOLDER`
 _IN_MEMORY = 4 << 20
 _CHUNK = 1 << 20
 _THREADS = 16
-"""Several files are written at once: a disk merges many fsyncs, a store serves many requests."""
+"""Number of threads that write files; a disk merges concurrent fsyncs, and an object store serves many requests."""
 _STALE = timedelta(hours=48)
 _NO_LOCKS = "Back up into a folder on another disk, into s3://…, or into a .tar there"
 
@@ -74,7 +74,7 @@ class Repository:
             raise _unreadable(path, error) from error
 
     def latest(self) -> Manifest | None:
-        """Returns the manifest of the newest readable backup; null if there is none."""
+        """Returns the manifest of the newest readable backup; None if there is none."""
         for name in reversed(self.ids()):
             with suppress(StorageError):
                 return self.manifest(name)

@@ -29,9 +29,9 @@ from instagram_assets.storage.atomic import (
 )
 
 RESTORING_FILE = ".restoring.json"
-"""The marker file in a folder that is being restored: from which backup."""
+"""Name of the marker file in a folder that is being restored; it has the location and the id of the backup."""
 RESTORED_FILE = ".restored.json"
-"""The marker file in a restored folder: from which backup, and which tombstones it needs."""
+"""Name of the marker file in a restored folder; it has the backup's location and id, and the tombstones it needs."""
 
 
 class RestoredFolder(msgspec.Struct, kw_only=True):
@@ -88,7 +88,11 @@ def _claim(into: Path, where: str, name: str, privacy_folder: Path) -> None:
 
 
 def _mark_restored(into: Path, where: str, name: str, missing: int, asked: Manifest | None) -> None:
-    """Marks a folder as restored; `asked` is the backup's manifest if its tombstones were checked, else None."""
+    """Replaces a folder's marker file of a running restore by that of a complete one.
+
+    `where` is the location of the backups, `name` the backup's id, and `missing` the number of files not restored.
+    `asked` is the backup's manifest if its tombstones were checked, otherwise None.
+    """
     said = RestoredFolder(source=where, id=name, at=datetime.now(UTC), missing=missing)
     if asked:
         said.tombstones, said.tombstone_key = asked.tombstones, asked.tombstone_key

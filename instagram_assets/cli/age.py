@@ -23,6 +23,13 @@ _MaxSeqLen = Annotated[int | None, typer.Option("--max-seq-len", help="Longest p
 _AgeCutoff = Annotated[int | None, typer.Option("--age-cutoff", help="The label is 1 for this age and older.")]
 _Model = Annotated[str | None, typer.Option("--model-name-or-path", help="Language model: hub id or folder.")]
 _Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.")]
+_LikeSource = Annotated[
+    bool | None,
+    typer.Option(
+        "--like-source/--no-like-source",
+        help="Train as bumc_instascraping did, whatever the settings say; options given beside it win.",
+    ),
+]
 
 
 @commands.command()
@@ -42,6 +49,7 @@ def train(
     finetuned_model_name: Annotated[str | None, typer.Option(help="Name of the model's folder.")] = None,
     age_cutoff: _AgeCutoff = None,
     device: _Device = None,
+    as_source: _LikeSource = None,
 ) -> None:
     """Train an age model, evaluate it on held-out people, and write its model card.
 
@@ -50,7 +58,9 @@ def train(
     """
     from instagram_assets.age import pipeline
     from instagram_assets.age.card import NOT_FOR_PERSONS
+    from instagram_assets.age.presets import training_preset
     from instagram_assets.report.progress import show_progress
+    from instagram_assets.settings import like_source
 
     given = {
         "labels": labels and str(labels),
@@ -65,11 +75,16 @@ def train(
         "finetuned_model_name": finetuned_model_name,
         "age_cutoff": age_cutoff,
         "device": device,
+        "like_source": as_source,
     }
+    if as_source:
+        # Asked for in this command, the preset goes before the settings, but not before the command's other options.
+        given = like_source({name: value for name, value in given.items() if value is not None})
     settings = _age_settings(given, purpose)
     with show_progress(lambda line: typer.echo(line, err=True), str) as report:
         folder, trained, made = pipeline.train_model(settings, None, report, output, _print_warning, _print_unused)
     typer.echo(f"{folder}: {'trained' if trained else 'nothing changed, so nothing was trained'}")
+    typer.echo(f"  trained: {training_preset(made.facts.options)}")
     for name, number in made.numbers.items():
         typer.echo(f"  {name}: {number:.4g}")
     typer.echo(NOT_FOR_PERSONS)
@@ -129,6 +144,8 @@ def predict(
     typer.echo(f"{prediction_output_file}: {_counts(found.table)}")
     shares = write_share_csv(found.audience, prediction_output_file, settings.age.age_cutoff, spreadsheet_safe=safe)
     typer.echo(f"at or above the age of {settings.age.age_cutoff}: {found.share}")
+    if found.audience.left_out:
+        typer.echo(f"left out of the share: {found.audience.of_training}")
     if found.audience.anchor:
         typer.echo(found.audience.anchor.change)
     for warning in found.warnings:

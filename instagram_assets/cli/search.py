@@ -44,9 +44,10 @@ def search_command(
     out: Annotated[
         str, typer.Option(help="Name of the folder below data/datasets/search, no path; empty: the word.")
     ] = "",
-    subject: Annotated[_Subject, typer.Option(help="The largest cluster, or the one that fits the word best.")] = (
-        _Subject.largest
-    ),
+    subject: Annotated[
+        _Subject,
+        typer.Option(help="The largest cluster, or the one that fits the word best, if the model reads its language."),
+    ] = _Subject.largest,
     min_side: Annotated[int | None, typer.Option(help="Both sides have at least this many pixels.")] = None,
     min_sharpness: Annotated[float | None, typer.Option(help="Least sharpness at standard size; 0: any.")] = None,
     eps: Annotated[float | None, typer.Option(help="Images nearer than this are neighbours, 0 to 2.")] = None,
@@ -118,7 +119,7 @@ def run_search(
     """
     from instagram_assets.automation.search_runs import search_request, search_run_config, search_run_tags
     from instagram_assets.automation.shell_runs import run_job
-    from instagram_assets.datasets.image_folder import why_not
+    from instagram_assets.datasets.image_folder_card import why_not
     from instagram_assets.partitions import register_search
     from instagram_assets.settings import settings
     from instagram_assets.storage.lake import open_lake, read_table

@@ -16,7 +16,7 @@ from instagram_assets.collect.site_adapter import STOPPING_OUTCOMES, Classificat
 FIRST_BREAKER_PAUSE = 15 * 60.0
 MAX_BREAKER_PAUSE = 6 * 3_600.0
 MAX_REQUESTED_PAUSE = 30 * 86_400.0
-"""Longest pause in seconds that a site can demand; longer ones are taken for a mistake and cut."""
+"""Longest pause in seconds that a site can demand; longer ones are considered a mistake and reduced to it."""
 _LONGEST_REASON = 500
 ANSWERED_OUTCOMES = frozenset((ResponseOutcome.OK, ResponseOutcome.NOT_FOUND, ResponseOutcome.PRIVATE))
 """Outcomes of requests that the site answered, which close the circuit breaker."""

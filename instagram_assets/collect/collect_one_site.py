@@ -29,7 +29,7 @@ from instagram_assets.sources.inbox_files import locate_inbox_file
 from instagram_assets.storage.locks import alone_or
 
 _LONGEST_WAIT = 8 * 86_400.0
-"""Longest wait of a subject in seconds; a longer one was stored before the clock was set back, and is ignored."""
+"""Longest wait of an account or hashtag in seconds; a longer one, from before a clock change, is ignored."""
 _HASHTAG_PAGES_AGE = 86_400.0
 """Seconds after which a hashtag's pages cannot be continued, since a site shows only new posts of 24 hours."""
 _BEFORE = 0.001

@@ -40,7 +40,7 @@ from instagram_assets.errors import (
 from instagram_assets.sources.account_and_hashtag_names import is_hashtag
 
 _LATER = 900.0
-"""Seconds until a subject is requested again after a response that could not be used."""
+"""Seconds until an account or hashtag is requested again after a response that could not be used."""
 _STALE = 7 * 86_400.0
 """Age in seconds of stored pages at which an error is attributed to their expired cursor: their posts are delivered."""
 _OLD = 86_400.0

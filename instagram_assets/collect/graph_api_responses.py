@@ -52,7 +52,7 @@ def without_token(body: bytes, token: str) -> str:
 
 
 def classify_status(status: int) -> Classification | None:
-    """Classification by HTTP status, for a body without an error message; None for status 200, which is no error."""
+    """Classification by HTTP status, for a body without an error message; None for status 200 (no error)."""
     if status == _TOO_MANY:
         return Classification(ResponseOutcome.THROTTLED, "too many requests (status 429)")
     if status >= 500:

@@ -14,7 +14,7 @@ from instagram_assets.storage.lake import read_table
 _TABLES = ("raw_posts", "raw_reels")
 _COLUMNS = ("post_id", "taken_at", "observed_at")
 _LAST_WINDOW = 2
-"""A reading for the last age is due until a post is this many times as old; later it would be of another age."""
+"""The observation at the last planned age is due until a post is this many times as old; after that it is skipped."""
 
 
 def known_posts(

@@ -50,7 +50,7 @@ def write_csv(
     spreadsheet_safe: bool = False,
     columns: list[str] | None = None,
 ) -> CsvCounts:
-    """Write the records of one kind, `post` or `reel` (all records if `kind` is null), atomically as a CSV file.
+    """Write the records of one kind, `post` or `reel` (all records if `kind` is None), atomically as a CSV file.
 
     `columns` are the record keys to write, in order; by default those of `merged_records.RECORD_COLUMNS`. `impression`
     adds the column `IMPRESSION` (engagement rate: (likes + comments) / followers) and `caption_raw` the column
@@ -110,7 +110,7 @@ def read_csv_rows(
     """Yields (line number, record) for each record of a CSV file; for a malformed record, a FileError in its place.
 
     `lines` is the file's content, `path` is for messages. Every value is restored to its type. `spreadsheet_safe` says
-    whether the file was written with it; if it is null, that is detected from the ids. Raises FileError if the rest of
+    whether the file was written with it; if it is None, that is detected from the ids. Raises FileError if the rest of
     the file cannot be read.
     """
     rows = _split(lines, path)
@@ -138,7 +138,7 @@ def unguard_of(names: Sequence[str], spreadsheet_safe: bool | None) -> Callable[
     """Returns a function that removes the `'` guards of `spreadsheet_safe` from the cells of a row.
 
     A guard is the `'` before text that a spreadsheet would run as a formula or change. `names` are the columns of a
-    row. With `spreadsheet_safe` true the guards are removed from every row, with false from none, with null from rows
+    row. With `spreadsheet_safe` true the guards are removed from every row, with false from none, with None from rows
     whose cell `id` has a guard.
     """
     place = names.index("id") if "id" in names else None
@@ -202,7 +202,7 @@ def _column_names(row: list[str | None], path: Path, spreadsheet_safe: bool) -> 
 
 
 def _split(stream: Iterable[str], path: Path) -> Iterator[tuple[int, list[str | None] | FileError]]:
-    """Yields (number of its first line, cells) for each CSV record; a cell is null if it is empty and unquoted."""
+    """Yields (number of its first line, cells) for each CSV record; a cell is None if it is empty and unquoted."""
     pending: list[str] = []
     number, inside_quotes = 0, False
     try:

@@ -3,14 +3,13 @@
 import json
 import os
 import shutil
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
-from typing import Any, NamedTuple
-from urllib.parse import quote
+from typing import NamedTuple
 
+from instagram_assets.datasets.image_folder_card import CARD, Row, card
 from instagram_assets.errors import FileError, StorageError
 from instagram_assets.media.decode import open_image, reencode
 from instagram_assets.privacy.pseudonyms import Pseudonymizer
@@ -36,15 +35,15 @@ from instagram_assets.storage.owned_files import (
     write_ours,
 )
 
-Row = dict[str, Any]
-
-CARD = "dataset_card.md"
 DELETED = "deleted by hand"
 LEFT = "not among the results any more"
 OURS = ("number", "file_sha256", "by_hand", "decided_at")
-"""What a line of the manifest has beside the columns of `schemas.SEARCH_DATASET`: the picture's number in names of
-files, the SHA-256 of the file as it was written, `changed` or `deleted` where somebody did that to the file, `kept` or
-`dropped` where they decided so about the picture, and when they decided what was done here."""
+"""Keys of a manifest row in addition to the columns of `schemas.SEARCH_DATASET`.
+
+`number` is the image's number in file names. `file_sha256` is the hash of the file when it was written. `by_hand` is
+`changed` or `deleted` if a user did that to the file, `kept` or `dropped` if a user decided so about the image.
+`decided_at` is the time of that decision.
+"""
 
 _FEW = 5
 
@@ -65,19 +64,20 @@ def write_folder(
     reencoded: bool = False,
     refresh: bool = False,
     by_hand: Mapping[str, Override] = NOTHING,
+    warnings: Sequence[str] = (),
     has_card: bool = True,
 ) -> WrittenFolder:
     """Create or update an image dataset folder: images, manifest and card, and a contact sheet beside the folder.
 
     `rows` are rows of `schemas.SEARCH_DATASET` from `select_images`, without `file`; `files` maps each image_id to its
-    image file, whose extension matches its format; `request` has the search settings for the card. Images are named
-    img_0001.jpg … in the order of the rows, new ones after existing ones. They are the downloaded bytes; with
-    `reencoded`, re-encoded JPEGs. `by_hand` has the user's keep and drop decisions by image_id. Files changed by hand
-    are kept, and files deleted by hand are written again only after a later keep decision; images with a keep decision
-    are kept even if they are no longer search results. Can be repeated after a kill. Raises ImagesWouldGoError, before
-    any change, if the folder would have fewer images than before, unless `refresh` is given (images dropped by hand,
-    and images whose keep decision was revoked, do not count), and StorageError on an I/O error. Without `has_card`
-    there is no card and no contact sheet.
+    image file, whose extension matches its format; `request` has the search settings for the card, and `warnings` the
+    warnings at its top. Images are named img_0001.jpg … in the order of the rows, new ones after existing ones. They
+    are the downloaded bytes; with `reencoded`, re-encoded JPEGs. `by_hand` has the user's keep and drop decisions by
+    image_id. Files changed by hand are kept, and files deleted by hand are written again only after a later keep
+    decision; images with a keep decision are kept even if they are no longer search results. Can be repeated after a
+    kill. Raises ImagesWouldGoError, before any change, if the folder would have fewer images than before, unless
+    `refresh` is given (images dropped by hand, and images whose keep decision was revoked, do not count), and
+    StorageError on an I/O error. Without `has_card` there is no card and no contact sheet.
     """
     with owned_folder_lock(folder):
         before = read_folder_state(folder)
@@ -92,7 +92,7 @@ def write_folder(
                     row["file_sha256"] = staged[row["file"]] = _stage(folder, row, files, reencoded)
             card_is_ours = has_card and _is_ours(folder, CARD)
             if card_is_ours:
-                text = card(settled[: len(rows)], request, folder.name)
+                text = card(settled[: len(rows)], request, folder.name, warnings)
                 staged[CARD] = stage(folder, CARD, lambda path: _write(path, text.encode()))
             staged[MANIFEST] = stage(folder, MANIFEST, lambda path: _write(path, manifest(settled).encode()))
             gone = _gone(before, {row["file"] for row in kept})
@@ -216,7 +216,7 @@ def _stage(folder: Path, row: Row, files: Mapping[str, Path], reencoded: bool) -
 
 
 def _is_ours(folder: Path, name: str) -> bool:
-    """Whether a file name is free, or belongs to a file that the platform wrote and nobody changed since."""
+    """Returns whether a file name is unused, or belongs to an unchanged file that the platform wrote."""
     claim = claims_of(folder).get(name)
     return not os.path.lexists(folder / name) or (claim is not None and digest(folder / name) in claim.sha256)
 
@@ -250,48 +250,6 @@ def manifest(rows: Sequence[Row]) -> str:
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in renamed)
 
 
-def card(rows: Sequence[Row], request: Mapping[str, object], name: str) -> str:
-    """Returns the dataset card in Markdown: counts, reasons for rejected candidates, search settings, contact sheet.
-
-    `request` has the search settings; `name` is the folder's name.
-    """
-    kept = sum(row["kept"] for row in rows)
-    query = _inline(str(request.get("query", "")))
-    lines = [
-        f"# {query}",
-        "",
-        f"{kept} images of one subject, from {len(rows)} results of an image search. `{MANIFEST}` has one line per",
-        "result, with its address and why it was left out. The images belong to their owners: look at each source.",
-        "",
-    ]
-    if kept:
-        lines += [f"![The images, nearest to the middle of the cluster first](../{quote(name)}.jpg)", ""]
-    lines += ["| left out because | results |", "|---|---|"]
-    lines += [f"| {_inline(reason)} | {count} |" for reason, count in why_not(rows).items()]
-    lines += ["", "| setting | value |", "|---|---|"]
-    lines += [f"| {name} | {_inline(str(value))} |" for name, value in request.items()]
-    return "\n".join(lines) + "\n"
-
-
-def why_not(rows: Sequence[Row]) -> dict[str, int]:
-    """Returns reason → number of images rejected for it, most frequent first; numbers in reasons are left out."""
-    reasons = (str(row["reason"]) for row in rows if not row["kept"])
-    return dict(Counter(map(reason_without_numbers, reasons)).most_common())
-
-
-def reason_without_numbers(reason: str) -> str:
-    """Returns a rejection's reason without its numbers: `smaller than 300 px` of `smaller than 300 px (240 x 180)`."""
-    for end in (" (", ": ", "; "):
-        reason = reason.split(end, 1)[0]
-    return reason
-
-
-def _inline(text: str) -> str:
-    """Returns text escaped for a Markdown table cell."""
-    plain = " ".join(text.split())
-    return "".join(f"\\{sign}" if sign in "\\`*_[]<>|#!~" else sign for sign in plain)
-
-
 def _copy(source: Path, target: Path) -> None:
     with open(source, "rb") as stream:
         write_atomic(target, lambda out: shutil.copyfileobj(stream, out), sync_folder=False)
@@ -311,21 +269,23 @@ def write_declared(
     files: Mapping[str, Path],
     request: Mapping[str, object],
     by_hand: Mapping[str, Override] = NOTHING,
+    warnings: Sequence[str] = (),
     **options: bool,
 ) -> WrittenFolder:
-    """Create or update an image dataset folder with `write_folder`, pseudonymous unless `pseudonyms` is null.
+    """Create or update an image dataset folder with `write_folder`, pseudonymous unless `pseudonyms` is None.
 
     A pseudonymous folder has no URLs in the manifest and no account names in any file. The returned rows, which are
     stored in the lake, still have both.
     """
     if pseudonyms is None:
-        return write_folder(folder, rows, files, request, by_hand=by_hand, **options)
+        return write_folder(folder, rows, files, request, by_hand=by_hand, warnings=warnings, **options)
     shown = pseudonyms.table(SEARCH_DATASET.table([dict(row) for row in rows])).to_pylist()
     redacted = {name: pseudonyms.text(str(value)) for name, value in request.items()}
     told_by_hand = {
         image_id: replace(override, why=pseudonyms.text(override.why)) for image_id, override in by_hand.items()
     }
-    written, notes = write_folder(folder, shown, files, redacted, by_hand=told_by_hand, **options)
+    warnings = [pseudonyms.text(warning) for warning in warnings]
+    written, notes = write_folder(folder, shown, files, redacted, by_hand=told_by_hand, warnings=warnings, **options)
     true = [row | _came_true(row, *said) for row, *said in zip(rows, shown, written, strict=True)]
     return WrittenFolder(true, notes)
 

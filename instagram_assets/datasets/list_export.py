@@ -110,7 +110,7 @@ def _entry(name: str) -> zipfile.ZipInfo:
 
 
 def _bytes_of(row: Row, media: Path) -> tuple[bytes | None, str | None]:
-    """Returns (content of an image's file, null), or (null, reason) if the file is now missing or damaged."""
+    """Returns (content of an image's file, None), or (None, reason) if the file is now missing or damaged."""
     if not row["file"]:
         return None, row["reason"]
     try:

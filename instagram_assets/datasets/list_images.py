@@ -37,7 +37,7 @@ _POST = {
     "plays": "plays",
     "followers": "followers",
 }
-"""Name in the result → column of `posts`."""
+"""Key of a result row → column of `posts`."""
 _TYPES = {column.name: column for column in schemas.POSTS.columns}
 
 LIST_COLUMNS: tuple[Column, ...] = (
@@ -59,7 +59,7 @@ LIST_COLUMNS: tuple[Column, ...] = (
     Column("page_url", pa.string(), "Address of the page of results"),
     *(Column(name, _TYPES[source].type, _TYPES[source].meaning) for name, source in _POST.items()),
 )
-"""Every key of a row, in order; null where unknown."""
+"""Every key of a result row, in order; the value is null if unknown."""
 NAMES = [column.name for column in LIST_COLUMNS]
 _READ = {
     "images": ["image_id", "account", "post_id", "position", "url", "path", "width", "height", "status"],

@@ -32,7 +32,7 @@ from instagram_assets.storage.lake_writer import replace_cells
 from instagram_assets.storage.layout import folder_name
 
 PREFIX = "list:"
-"""The prefix of a list's partition; a search has none such, as its name has no colon."""
+"""Prefix of the partition key of a list; no search has it, since names of searches contain no colon."""
 LONGEST_NAME = 64
 """Maximum characters of a list's name."""
 _LONGEST_FOLDER = 255
@@ -53,7 +53,7 @@ class ListCount(NamedTuple):
 class Changed(NamedTuple):
     """The result of a change to a list: its new counts, and the previous decisions about the changed images.
 
-    `before` are the previous decisions by image_id, null if there was none, and `earlier` their rows. `found` is the
+    `before` are the previous decisions by image_id, None if there was none, and `earlier` their rows. `found` is the
     number of images to which the decision was to apply; `left` is the number of those that stay dropped since a user
     had dropped them by hand.
     """
@@ -137,7 +137,7 @@ def kept_in(overrides: Mapping[str, Override]) -> list[str]:
 def decide(
     root: UPath, name: str, image_ids: Iterable[str], decision: Decision | None, why: str, at: datetime
 ) -> Changed:
-    """Keep or drop images in a list, or revoke earlier decisions (`decision` null); creates the list if needed.
+    """Keep or drop images in a list, or revoke earlier decisions (`decision` None); creates the list if needed.
 
     `at` is the timestamp of the decision (timezone-aware). Concurrent decisions about different images are both stored.
     Raises ListError for an invalid list name or image_id, SearchRequestError for an unknown decision.
@@ -148,7 +148,7 @@ def decide(
 def decide_about(
     root: UPath, name: str, decisions: Mapping[str, Decision | Override | None], why: str, at: datetime
 ) -> Changed:
-    """Store one decision per image in a list, or revoke the earlier one (null); creates the list if needed.
+    """Store one decision per image in a list, or revoke the earlier one (None); creates the list if needed.
 
     `decisions` maps each image_id to its decision: `keep` or `drop` is stored with the reason `why` and the time `at`,
     an `Override` unchanged, with its own. To undo an earlier change, pass its `Changed.undo`. Raises ListError and
@@ -215,7 +215,7 @@ def delete_list(root: UPath, name: str) -> ListCount:
 
 
 def check_images(image_ids: Iterable[str]) -> None:
-    """Raise ListError if one of these strings is no image_id: 64 lower-case hexadecimal digits."""
+    """Raise ListError if one of these strings is not an image_id: 64 lower-case hexadecimal digits."""
     for image_id in image_ids:
         if not _IMAGE_ID.fullmatch(image_id):
             raise ListError(f"{image_id[:80]!a}: no image_id. It is the SHA-256 of the image: 64 digits 0-9 and a-f.")

@@ -36,7 +36,7 @@ def overrides_of(table: pa.Table) -> dict[str, Override]:
 def decide(
     root: UPath, search: str, image_ids: Iterable[str], decision: Decision | None, why: str, at: datetime
 ) -> dict[str, Override]:
-    """Keep or drop images of a search by hand, or revoke earlier decisions (`decision` null); returns all decisions.
+    """Keep or drop images of a search by hand, or revoke earlier decisions (`decision` None); returns all decisions.
 
     `at` is the timestamp of the decision (timezone-aware). Concurrent decisions about different images are both stored.
     Raises SearchRequestError for an unknown decision or a reason (`why`) that is too long.
@@ -57,7 +57,7 @@ class OverrideChange(NamedTuple):
 
 
 def decide_each(root: UPath, search: str, decisions: Mapping[str, Override | None]) -> OverrideChange:
-    """Store one decision per image (image_id → decision), all in one atomic step; null revokes the earlier decision."""
+    """Store one decision per image (image_id → decision), all in one atomic step; None revokes the earlier decision."""
     said: list[dict[str, object]] = [
         {"search": search, "image_id": image_id, **asdict(override)}
         for image_id, override in decisions.items()

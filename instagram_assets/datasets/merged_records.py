@@ -82,7 +82,7 @@ def _described(name: str, source: str) -> Column:
 
 
 RECORD_COLUMNS: tuple[Column, ...] = (*(_described(*pair) for pair in FROM_POSTS.items()), *_PLACED_LAST)
-"""Every key of a merged record, in order; each record has all of them, null where unknown."""
+"""Every key of a merged record, in order; each record has all of them, with null for unknown values."""
 
 
 CAPTION_COLUMNS: tuple[Column, ...] = (

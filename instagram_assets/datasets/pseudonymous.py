@@ -20,7 +20,7 @@ from instagram_assets.storage.atomic import refusal, sync_folders, temporary_bes
 from instagram_assets.storage.lake import Days, months, values_in
 
 Check = Callable[[Iterable[NamedFile]], object]
-"""Raises an error if files must not be published."""
+"""Type of a callback that raises an error if files must not be published."""
 
 
 @contextmanager
@@ -29,7 +29,7 @@ def named_when_checked(check: Check | None) -> Generator[Callable[[Path], Path]]
 
     It yields a function from a file's final path to the temporary path at which to write it. At the end all files are
     checked, then all are renamed to their final paths. If the check raises an error, no file is renamed, and existing
-    files are unchanged. If `check` is null, files are written to their final paths directly. Temporary files of a
+    files are unchanged. If `check` is None, files are written to their final paths directly. Temporary files of a
     killed process are removed like all others (`storage.atomic`).
     """
     waiting: dict[Path, Path] = {}
@@ -68,7 +68,7 @@ def pseudonymous_months(
 ) -> Parts:
     """Returns the lake's tables in parts of one account and month, with account names replaced by pseudonyms.
 
-    The parts are sorted by pseudonym. `accounts` (real names) and `days` restrict the rows; null for all.
+    The parts are sorted by pseudonym. `accounts` (real names) and `days` restrict the rows; None for all.
     """
 
     def give(
@@ -92,7 +92,7 @@ def known_to(settings: Settings, root: UPath) -> tuple[LakeNames, Pseudonymizer]
 
 
 def declared_pseudonyms(settings: Settings, root: UPath) -> Pseudonymizer | None:
-    """Returns the pseudonymizer that exports must use if the setting `pseudonymous_exports` is on; else null."""
+    """Returns the pseudonymizer that exports must use if the setting `pseudonymous_exports` is on; else None."""
     return known_to(settings, root)[1] if settings.privacy.pseudonymous_exports else None
 
 

@@ -24,7 +24,7 @@ _RECORD = (*(column.name for column in (*RECORD_COLUMNS, *CAPTION_COLUMNS)), IMP
 
 
 class PostSelection(NamedTuple):
-    """A selection of posts, and of columns to export; a null field selects all. `days` is the first and last day.
+    """A selection of posts, and of columns to export; a None field selects all. `days` is the first and last day.
 
     `images` are SHA-256 hashes: only posts with one of these images are exported, with only these images.
     """

@@ -177,7 +177,9 @@ def _with(table: pa.Table, **columns: Any) -> pa.Table:
 
 
 def outdated_rule(lake: UPath, options: ViralitySettings) -> str:
-    """The rule of the lake's labels if it differs from the rule in the options; empty if equal or without labels.
+    """Returns the rule by which the lake's viral labels were computed, if the settings now have another one.
+
+    Empty if both are equal, or if there are no labels.
 
     Raises StorageError if the labels are damaged.
     """

@@ -44,7 +44,7 @@ from instagram_assets.storage.lake import lake_root
 from instagram_assets.storage.locks import folder_lock
 
 StepPlanner = Callable[[Settings, Forgotten], Iterator[Step]]
-"""Plans the steps that erase what is forgotten from one area of the data folder, by what is stored there now."""
+"""Type of a function that plans the erasure steps for one area of the data folder, by its present content."""
 
 _PLANNERS: tuple[StepPlanner, ...] = (
     inbox_steps,

@@ -118,7 +118,7 @@ def _outcome(settings: Settings, step: Step, done: int | StepResult) -> StepOutc
 
 
 def _rewritten_sha256(settings: Settings, step: Step) -> str | None:
-    """Returns the SHA-256 of the file that a step rewrote; null if it is in an object store or is not a file."""
+    """Returns the SHA-256 of the file that a step rewrote; None if it is in an object store or is not a file."""
     first, _, rest = step.path.partition("/")
     roots = {"lake": Path(settings.lake_uri), "media": settings.folder("media")}
     path = roots[first] / rest if first in roots else settings.data_dir.absolute() / step.path

@@ -78,7 +78,7 @@ def _named(read: Callable[[str], str], text: str) -> str:
 
 
 def _image_of_path(text: str, media: Path) -> str | None:
-    """Returns the SHA-256 of an image given by its path; null if the text is not a path.
+    """Returns the SHA-256 of an image given by its path; None if the text is not a path.
 
     The path is relative to the current folder or to the media folder. Raises ForgetError for a file that is missing or
     outside the media folder.

@@ -114,7 +114,7 @@ def _order(row: dict[str, Any]) -> tuple[datetime, bool]:
 
 _AREA = "lake"
 _BATCH_FILES = 256
-"""Files that are searched together: one search over many texts takes a fraction of many searches."""
+"""Files per search: one search over the texts of many files is faster than one search per file."""
 _DISK_THREADS, _STORE_THREADS = 2, 8
 """Threads that read files of a disk, and of an object store."""
 

@@ -11,6 +11,7 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 
+from instagram_assets.age.known_people import PEOPLE, forget_people, read_known_people
 from instagram_assets.forget.account_registry import registry_steps
 from instagram_assets.forget.collector_database import collector_steps
 from instagram_assets.forget.delta_tables import delta_locations, delta_steps
@@ -117,6 +118,7 @@ def output_steps(settings: Settings, forgotten: Forgotten) -> Iterator[Step]:
     yield from collector_steps(settings.folder("collection"), data, forgotten)
     yield from registry_steps(settings.accounts_file, forgotten)
     yield from _scrape_notes(settings.folder("scrapes"), data, forgotten)
+    yield from _age_model_steps(settings.folder("age"), data, forgotten)
     yield from _other_folders(settings, data, forgotten)
 
 
@@ -136,13 +138,24 @@ def _scrape_notes(folder: Path, root: Path, forgotten: Forgotten) -> Iterator[St
             yield from file_steps("scrapes", path, root, forgotten)
 
 
+def _age_model_steps(folder: Path, root: Path, forgotten: Forgotten) -> Iterator[Step]:
+    """Yields the steps that remove the subject's hashes from the people of each age model's training.
+
+    Only names can be hashed, so there is no step if the subject is known only as tombstones.
+    """
+    names = list(forgotten.accounts) if isinstance(forgotten, Identifiers) else []
+    for path in sorted(folder.rglob(PEOPLE)) if names and folder.is_dir() else ():
+        if (people := read_known_people(path.parent)) and (count := sum(map(people.has, names))):
+            yield Step("age", path_below(path, root), "rewrite", count, partial(forget_people, path, names))
+
+
 def _other_folders(settings: Settings, data: Path, forgotten: Forgotten) -> Iterator[Step]:
     """Yields the steps for each folder of the program that no other function covers.
 
     A user's own files next to these folders are not changed: the final byte search finds and reports them.
     """
     lake = lake_root(settings)
-    # The age model's files have no names in them, and its tokenizer's vocabulary is its own.
+    # The age model's other files have no names in them, and its tokenizer's vocabulary is its own.
     others = ("media", "models", "privacy", "inbox", "dagster", "reports", "scrapes", "age", "collection")
     elsewhere = (*others, *DERIVED_AREAS)
     passed = {settings.folder(name) for name in elsewhere} | {settings.folder("datasets") / "search"}

@@ -93,7 +93,7 @@ def _queries(root: UPath, name: str) -> set[str]:
 
 
 def _read(path: UPath) -> dict[str, Any] | None:
-    """Returns the parsed JSON object of a file; null if the file is missing or unreadable."""
+    """Returns the parsed JSON object of a file; None if the file is missing or unreadable."""
     try:
         data: Any = json.loads(path.read_bytes())
     except (OSError, ValueError):
@@ -102,7 +102,7 @@ def _read(path: UPath) -> dict[str, Any] | None:
 
 
 def _scrubbed(path: UPath, forgotten: Forgotten) -> bytes | None:
-    """Returns the file's new content without the erased data; null if it is unchanged, empty if nothing is left."""
+    """Returns the file's new content without the erased data; None if it is unchanged, empty if nothing is left."""
     if (before := _read(path)) is None:
         return None
     said = dict(before)
@@ -123,7 +123,7 @@ def _is_gone(hit: Any, forgotten: Forgotten) -> bool:
 def _rewrite(folder: UPath, to: UPath, texts: dict[str, bytes | None]) -> int:
     """Writes the changed files of `folder` to `to`; if that is another folder, all files, and removes the old one.
 
-    `texts` maps file names to new content: null if unchanged, empty if nothing is left. Returns the bytes written.
+    `texts` maps file names to new content: None if unchanged, empty if nothing is left. Returns the bytes written.
     """
     written = 0
     for file, text in texts.items():

@@ -191,7 +191,7 @@ class _Column(NamedTuple):
 
 
 def _column_of_users(head: bytes) -> _Column | None:
-    """Returns the user name column of a CSV file that is not an export, such as a file of labels; null if none."""
+    """Returns the user name column of a CSV file that is not an export, such as a file of labels; None if none."""
     line = head.decode("utf-8", _ERRORS).lstrip("\ufeff").splitlines()[:1]
     for separator in ",;\t":
         names = next(csv.reader(line, delimiter=separator), [])

@@ -18,7 +18,7 @@ from instagram_assets.ingest.manifests import LandedFile
 ChangeKind = Literal["missing", "new", "retyped"]
 
 MIN_RECORDS, SHARE_OF_FILES = 20, 0.95
-"""Minimum records of a file, and share of earlier files whose records all have a field, for it to be expected.
+"""A field is expected in a file of at least so many records if this fraction of earlier files has it in all records.
 
 In smaller files, as written by tools that make one for each post, only a field that all earlier files have is expected.
 """

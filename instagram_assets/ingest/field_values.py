@@ -127,7 +127,10 @@ def parse_flag(value: object, field: str, warnings: list[str]) -> bool | None:
 
 
 def parse_text(value: object, field: str, warnings: list[str]) -> str | None:
-    """Clean a text for storage: in NFC, line ends as `\\n`, without control characters, lone surrogates replaced."""
+    """Clean a string for storage: NFC, line ends as `\\n`, no control characters, lone surrogates replaced.
+
+    Null, NaN and other missing values become None. Raises RecordError for other types.
+    """
     if is_missing(value):
         return None
     if not isinstance(value, str):
@@ -141,7 +144,7 @@ def parse_text(value: object, field: str, warnings: list[str]) -> str | None:
 
 
 def parse_label(value: object, field: str, warnings: list[str]) -> str | None:
-    """Parse a purely descriptive text, such as a place's name; a value that is no text becomes null with a warning."""
+    """Parse a purely descriptive string, such as a location's name; other types become null with a warning."""
     try:
         return parse_text(value, field, warnings)
     except RecordError as error:

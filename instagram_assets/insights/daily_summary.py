@@ -15,7 +15,7 @@ MOST_SHOWN_POSTS = 8
 """Maximum number of an account's posts that are shown; the others are only counted."""
 _MOST_WORDS = 20
 _RISEN_POSTS, _RISEN_BY = 3, 3
-"""A word is rising if at least so many posts of the day have it, and their share grew by at least this factor."""
+"""A word is rising if at least so many posts of the day have it, and their fraction grew by at least this factor."""
 _DAYS_OF_FOLLOWERS = 60
 """Maximum age in days of a follower count that is used for the day."""
 

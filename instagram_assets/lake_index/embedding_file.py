@@ -37,7 +37,7 @@ CREATE TABLE IF NOT EXISTS vectors (vector INTEGER, image_id BLOB);   -- rows th
 CREATE TABLE IF NOT EXISTS vector_file (file VARCHAR, model VARCHAR, width INTEGER, count INTEGER);
 """
 _GONE_SHARE = 1 / 3
-"""Share of rows without an image above which the file is rewritten."""
+"""Fraction of rows without an image above which the file is rewritten."""
 EmbeddingTables = Callable[[], Iterable[pa.Table]]
 """A function that yields tables with `image_id`, `embedding`, `model`, each a small part of the lake."""
 

@@ -61,7 +61,8 @@ def find_index(root: UPath, folder: Path) -> IndexFound:
 class LakePart(NamedTuple):
     """A unit of the lake that is indexed together: an account's month, an account's profiles, a search, or a table.
 
-    `kind` is `cell` (a month), `profiles`, `search`, or the name of the table if it is indexed as a whole.
+    `kind` is `cell` (an account's month), `profiles`, `search`, or the name of the table if it is indexed as a whole.
+    `owner` is the account or search, `month` is such as `2026-01`; both are empty if they do not apply.
     """
 
     kind: str
@@ -71,9 +72,9 @@ class LakePart(NamedTuple):
 
 @dataclass(frozen=True)
 class LakeFile:
-    """One file of the lake; an equal `seen` means that it was not replaced, an equal `stamp` that its rows are equal.
+    """One file of the lake. If `seen` is equal, it was not replaced; if `stamp` is equal, its rows are equal.
 
-    `seen` is made of inode, mtime and size, or is the object store's ETag, so that it is known without opening the
+    `seen` consists of inode, mtime and size, or is the object store's ETag, so that it is known without opening the
     file.
     """
 

@@ -20,7 +20,7 @@ from instagram_assets.lake_index.embedding_file import HEADER, VectorFile, check
 from instagram_assets.lake_index.index_reader import LakeIndex
 
 _NUMBERS_AT_ONCE = 1 << 18
-"""Numbers in the float32 buffer, 1 MB; for twice that OpenBLAS starts threads of its own, which compete with ours."""
+"""Numbers in the float32 buffer (1 MB). At twice the size OpenBLAS starts its own threads, which compete with ours."""
 _LEAST_ROWS = 50_000
 """Minimum rows per thread: fewer are finished before another thread has started."""
 _MOST_THREADS = 8

@@ -17,7 +17,7 @@ from instagram_assets.lake_index.index_reader import LakeIndex
 from instagram_assets.lake_index.thumbnails import Thumbnails
 
 _SHARE = 0.8
-"""Maximum share of the folder's limit: the rest is for images that users open, so that none of them is evicted."""
+"""Fraction of the cache's size limit that is filled: the rest is for images that users open, so none is evicted."""
 _LEAST_FREE = 1 << 30
 """Bytes of disk space that are left free."""
 _BATCH = 64

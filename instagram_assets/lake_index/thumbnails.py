@@ -25,7 +25,7 @@ _TOUCH_SECONDS = 3_600
 """Minimum seconds between two updates of a thumbnail's last-used time, since each is a write."""
 _LOCKS = 64
 _MEASURE_AGAIN = 0.05
-"""Growth, as a share of the limit, after which the folder is measured again: other processes add thumbnails, too."""
+"""Growth, as a fraction of the size limit, after which the folder is measured again: other processes add files too."""
 
 
 def small_jpeg(path: Path, max_megapixels: float) -> bytes:

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 _MEMORY, _THREADS = "700MB", 2
 _MOST_APPENDED = 0.2
-"""Share of appended, unsorted posts and images above which the index is rebuilt, which sorts them."""
+"""Fraction of appended, unsorted posts and images above which the index is rebuilt, which sorts them."""
 Why = str
 """Why an index was rebuilt: `first`, `version`, `damaged`, `time_zone`, `asked`, `grown`, or `left` (an account or a
 search was removed from the lake, and its data must not stay in the file); empty for an incremental update.

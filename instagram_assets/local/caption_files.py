@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from instagram_assets.datasets.csv import write_csv
-from instagram_assets.datasets.image_folder import reason_without_numbers
+from instagram_assets.datasets.image_folder_card import reason_without_numbers
 from instagram_assets.datasets.json import write_json
 from instagram_assets.datasets.merged_records import CAPTION_COLUMNS
 from instagram_assets.ingest.reader.byte_streams import changed, check_regular, identity

@@ -44,7 +44,7 @@ def is_table_like(value: object) -> bool:
 def to_table(value: TableLike, columns: Sequence[str], remedy: str) -> pa.Table:
     """Converts the value to a pyarrow table with at least these columns.
 
-    Raises ContractError, whose message ends with `remedy`, if it is no table or lacks a column.
+    Raises ContractError, whose message ends with `remedy`, if it is not a table or lacks a column.
     """
     if not is_table_like(value):
         raise ContractError(f"{type(value).__name__} is no table. {remedy}.")

@@ -37,12 +37,12 @@ class DownloadOptions:
     allow_loopback: bool = _DEFAULTS.allow_loopback
     honour_noai: bool = _DEFAULTS.honour_noai
     retry_wait: float = 0.5
-    """Upper bound of the random wait before the first retry; it doubles with every further one."""
+    """Upper bound in seconds of the random wait before the first retry; it doubles with every further retry."""
     max_retry_wait: float = 30
-    """Maximum of that doubling wait."""
+    """Maximum in seconds of the upper bound `retry_wait`, which doubles."""
     user_agent: str = "instagram-assets"
     skip_dead_hosts: bool = False
-    """Do not retry a host that refused a connection, nor its other URLs: a dead host costs one timeout in all."""
+    """Do not retry a host that refused a connection, nor request its other URLs: a dead host costs one timeout."""
     forgotten: Forgotten = NOTHING_FORGOTTEN
     """Erased URLs that must not be requested, and erased content that must not be stored from any URL."""
 

@@ -41,7 +41,7 @@ _ACCEPT: dict[MediaKind, dict[str, str]] = {
     "video": {"Accept": "video/mp4,video/quicktime"},
 }
 _READ_BUFFER = 1_000_000
-"""Larger than most images: a full buffer makes aiohttp pause and resume the connection."""
+"""Size of aiohttp's read buffer in bytes, larger than most images: a full buffer pauses the connection."""
 
 
 def open_session(options: DownloadOptions, resolver: "AbstractResolver | None" = None) -> "ClientSession":

@@ -21,7 +21,7 @@ from instagram_assets.media.url_index import StoredMedia, UrlIndex
 from instagram_assets.storage.atomic import make_folder, sweep, sync_folders, temporary_beside
 
 _SYNC_THREADS = 8
-"""Number of fsync threads; more gained nothing on the disks tried."""
+"""Number of fsync threads; more were not faster on the disks that were measured."""
 _WAITING = 0.0003
 """Seconds for one fsync above which fsyncs are done in parallel."""
 

@@ -48,7 +48,7 @@ class VideoFacts:
 def probe(path: Path) -> VideoFacts:
     """Returns a video's metadata, after its first frame was decoded to check that it can be played.
 
-    Raises FileError if the file is no video, is damaged, or has no video frames.
+    Raises FileError if the file is not a video, is damaged, or has no video frames.
     """
     with open_video(path) as video:
         first = next(video.frames(), None)

@@ -5,15 +5,13 @@ No model is loaded here, so that a run with all results cached imports no model 
 
 import hashlib
 import json
-import time
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Mapping
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from instagram_assets.errors import ModelError, StorageError
-from instagram_assets.storage.atomic import write_atomic
+from instagram_assets.errors import ModelError
+from instagram_assets.models.digests import cached_digests
 
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "model-?????-of-?????.safetensors")
 TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "tokenizer.model", "sentencepiece.bpe.model")
@@ -34,8 +32,6 @@ MODEL_FILES = (
 
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 _LARGEST_HEADER = 100_000_000  # the format's own limit
-_LARGE = 16_000_000  # smaller files are hashed in no time
-_CLOCK_STEP_NS = 2_000_000_000  # the coarsest clock of a common file system
 
 
 def check_files(folder: Path, *, pictures: bool = True) -> None:
@@ -101,7 +97,7 @@ def check_complete(file: Path) -> None:
 
 
 def read_config(folder: Path, name: str = "config.json") -> dict[str, Any]:
-    """The content of a JSON file of the model; empty if missing. Raises ModelError if it is no JSON object."""
+    """The content of a JSON file of the model; empty if missing. Raises ModelError if it is not a JSON object."""
     try:
         content = json.loads((folder / name).read_bytes())
     except FileNotFoundError:
@@ -113,11 +109,10 @@ def read_config(folder: Path, name: str = "config.json") -> dict[str, Any]:
     return content
 
 
-def model_fingerprint(folder: Path, digests: Path) -> str:
-    """SHA-256 over names and contents of the model's files, as 64 hexadecimal digits; independent of the folder's path.
+def model_digests(folder: Path, cache: Path) -> dict[str, str]:
+    """The SHA-256 of each of the model's files, as 64 hexadecimal digits by file name.
 
-    `digests` is a cache file with the hashes of large files by path, size and times, so that these are not read in
-    every run.
+    `cache` is a file with the hashes of large files by path, size and times, so that these are not read in every run.
     """
     weights = {file.name for file in weight_files(folder)}
     small = {
@@ -125,8 +120,13 @@ def model_fingerprint(folder: Path, digests: Path) -> str:
         for file in folder.iterdir()
         if not file.name.endswith(".safetensors") and any(fnmatch(file.name, pattern) for pattern in MODEL_FILES)
     }
+    return dict(cached_digests([folder / name for name in sorted(weights | small)], cache))
+
+
+def fingerprint_of(digests: Mapping[str, str]) -> str:
+    """The fingerprint of a model with these `model_digests`: 64 hexadecimal digits, independent of the folder."""
     whole = hashlib.sha256()
-    for name, digest in _digests([folder / name for name in sorted(weights | small)], digests):
+    for name, digest in sorted(digests.items()):
         whole.update(f"{name}\0{digest}\n".encode())
     return whole.hexdigest()
 
@@ -134,45 +134,3 @@ def model_fingerprint(folder: Path, digests: Path) -> str:
 def model_size(folder: Path) -> int:
     """The total size in bytes of the files that are read when the model is loaded."""
     return sum(file.stat().st_size for file in folder.iterdir() if any(fnmatch(file.name, p) for p in MODEL_FILES))
-
-
-def sha256(file: Path) -> str:
-    """The SHA-256 of a file's content, in hexadecimal digits."""
-    with open(file, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _digests(files: Iterable[Path], memory: Path) -> Iterator[tuple[str, str]]:
-    """Yields name and hash of each file; hashes of large files are cached in the file `memory` by size and times."""
-    known = _remembered(memory)
-    learnt: dict[str, list[Any]] = {}
-    for file in files:
-        real = str(file.resolve())
-        state = _state(file)
-        if known.get(real, [])[:-1] == state:
-            yield file.name, known[real][-1]
-            continue
-        digest = sha256(file)
-        # Changed while it was read, or so lately that a change to come might leave the same times: not remembered.
-        settled = _state(file) == state and time.time_ns() - max(state[1:3]) > _CLOCK_STEP_NS
-        if state[0] >= _LARGE and settled:
-            learnt[real] = [*state, digest]
-        yield file.name, digest
-    if learnt:
-        content = json.dumps({**known, **learnt}, indent=1).encode()
-        with suppress(StorageError):  # a folder that may not be written only means hashing again
-            write_atomic(memory, lambda stream: stream.write(content))
-
-
-def _state(file: Path) -> list[int]:
-    """Size, times and inode, which change whenever the file does; unlike mtime, ctime cannot be set by programs."""
-    stat = file.stat()
-    return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
-
-
-def _remembered(memory: Path) -> dict[str, list[Any]]:
-    try:
-        content = json.loads(memory.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from instagram_assets.errors import ModelError
-from instagram_assets.models.file_checks import MODEL_FILES, sha256, weight_files
+from instagram_assets.models.digests import sha256
+from instagram_assets.models.file_checks import MODEL_FILES, weight_files
 from instagram_assets.models.local_models import ModelSource, check_hub_id, find_model, is_folder
 
 _PROPOSALS_ASKED = 40

@@ -6,7 +6,8 @@ attention in bf16 wins with AMX, and takes several times as long without.
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,23 +18,25 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Attention = Callable[["Tensor", "Tensor", "Tensor"], "Tensor"]
-"""From queries [n, heads, rows, width], keys and values [n, heads, keys, width] to [n, heads, rows, width]."""
+"""Function from queries [n, heads, rows, width], keys and values [n, heads, keys, width] to [n, heads, rows, width]."""
 
 Linear = Callable[["Tensor"], "Tensor"]
-"""From rows of shape […, in] to rows of shape […, out]."""
+"""Function from rows of shape […, in] to rows of shape […, out]."""
 
 TILE = 16
 """Rows per matrix product in `tiled`: enough to keep the processor busy while the weights are streamed from memory."""
 
 _ROUNDS = 5
 _CLEARLY = 0.9
-"""A candidate replaces the usual implementation if it takes at most this share of the time: noise decides nothing."""
+"""A candidate replaces the usual implementation if it takes at most this fraction of its time, to ignore noise."""
+_BY_FAR = 0.6
+"""That fraction in fp32, where the last bits depend on the choice, so that every run on a machine chooses the same."""
 _SCORES_AT_ONCE = 4_000_000
 """Attention scores in memory at once, so that they stay in the processor's cache: those of one image of BLIP base."""
 _SMALLEST_WORK = 50_000
-"""Multiplications, or weights of a layer, below which nothing is timed: there is little to gain, and noise decides."""
-_TIMED_ROWS = 200
-"""A linear layer is timed with so many rows: four images of CLIP ViT-B/32."""
+"""Multiplications below which attention is not timed: there is little to gain, and timings are mostly noise."""
+_TIMED_LAYER = (200, 768, 3072)
+"""Rows, inputs and outputs of the linear layer that is timed: four images in the feed-forward of CLIP ViT-B/32."""
 
 
 def choose_attention(
@@ -81,16 +84,15 @@ def linear(weight: "Tensor", bias: "Tensor", activation: str = "") -> Linear:
     """An inference layer `activation(x @ weight.T + bias)`; `activation` is a transformers activation name or empty.
 
     `weight` is float[out, in], `bias` float[out]. On a CPU with bf16 kernels the weights are packed into the kernels'
-    memory layout once instead of at every call, which is up to twice as fast for few rows, with the same result. On
-    other devices it is torch's linear layer.
+    memory layout once instead of at every call, which is up to twice as fast for few rows, with the same result; in
+    fp32 where `packs_fp32`. Elsewhere it is torch's linear layer.
     """
-    import torch
     from torch.nn import functional
     from transformers.activations import ACT2FN
 
     weight, bias = weight.detach(), bias.detach()
     act: Linear | None = ACT2FN[activation] if activation else None
-    if weight.device.type == "cpu" and weight.dtype == torch.bfloat16 and packs_bf16():
+    if _packs(weight):
         if activation == "gelu":
             return _packed(weight, bias, "gelu")
         layer = _packed(weight, bias)
@@ -118,47 +120,70 @@ def tiled(layer: Linear) -> Linear:
 
 
 def pack_linear_layers(model: Any) -> int:
-    """Pack a model's linear layers for oneDNN in place, if that is faster; returns the number of packed layers.
+    """Pack a model's linear layers in place, on the conditions of `linear`; returns the number of packed layers.
 
-    Only the largest layer is timed. Inference on a CPU only: a packed layer has no attribute `weight` any more. In bf16
-    results are the same; in fp32 the last bits differ, and with the timing would change from run to run. Subclasses of
-    Linear are not packed, so a layer whose weight other code reads must be of a subclass.
+    For inference only: a packed layer has no attribute `weight` any more. Subclasses of Linear are not packed, so a
+    layer whose weight other code reads must be of a subclass.
     """
     import torch
 
     layers: list[Any] = [layer for layer in model.modules() if type(layer) is torch.nn.Linear]
-    layers = [layer for layer in layers if layer.weight is not None]
-    largest = max(layers, key=lambda layer: layer.weight.numel(), default=None)
-    if largest is None or largest.weight.device.type != "cpu" or largest.weight.numel() < _SMALLEST_WORK:
-        return 0
-    rows = torch.ones(_TIMED_ROWS, largest.in_features, dtype=largest.weight.dtype)
-    with torch.inference_mode():
-        try:
-            packed = _packed_layer(largest)
-            faster = is_faster(lambda: packed(rows), lambda: largest(rows))
-        except RuntimeError:
-            # Torch has no public way to ask beforehand whether this processor and this precision can be packed.
-            return 0
-    if not faster:
-        return 0
+    layers = [layer for layer in layers if layer.weight is not None and _packs(layer.weight)]
     for layer in layers:
-        layer.forward = _packed_layer(layer)
+        layer.forward = _packed(layer.weight.detach(), None if layer.bias is None else layer.bias.detach())
         # Held once, in the new layout.
         layer.weight = None
     return len(layers)
 
 
-def is_faster(candidate: Callable[[], object], usual: Callable[[], object]) -> bool:
-    """Whether `candidate` is clearly faster than `usual`, by the least seconds of several alternating rounds."""
+@lru_cache(maxsize=1)
+def packs_fp32() -> bool:
+    """Whether fp32 layers are much faster with weights packed for oneDNN than by torch's BLAS; timed once per process.
+
+    They are on processors of AMD with AVX-512 on which MKL uses AVX2 alone; elsewhere the two differ little.
+    """
+    import torch
+
+    rows, inputs, outputs = _TIMED_LAYER
+    with torch.inference_mode():
+        # Ones, not random numbers: torch's generator, which others seed, stays as it is.
+        x, weight, bias = torch.ones(rows, inputs), torch.ones(outputs, inputs), torch.ones(outputs)
+        try:
+            packed = _packed(weight, bias)
+            return is_faster(lambda: packed(x), lambda: torch.nn.functional.linear(x, weight, bias), _BY_FAR)
+        except RuntimeError:
+            # Torch has no public way to ask beforehand whether this processor and this precision can be packed.
+            return False
+
+
+def is_faster(candidate: Callable[[], object], usual: Callable[[], object], at_most: float = _CLEARLY) -> bool:
+    """Whether `candidate` takes at most the share `at_most` of the time of `usual`.
+
+    Compared are the least seconds of several alternating rounds, of the processor and on one thread, so that other
+    programs on a busy machine do not decide.
+    """
     best = {candidate: float("inf"), usual: float("inf")}
-    for work in best:
-        work()
-    for _ in range(_ROUNDS):
+    with _one_thread():
         for work in best:
-            start = time.perf_counter()
             work()
-            best[work] = min(best[work], time.perf_counter() - start)
-    return best[candidate] <= _CLEARLY * best[usual]
+        for _ in range(_ROUNDS):
+            for work in best:
+                start = time.thread_time()
+                work()
+                best[work] = min(best[work], time.thread_time() - start)
+    return best[candidate] <= at_most * best[usual]
+
+
+@contextmanager
+def _one_thread() -> Generator[None]:
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 @lru_cache(maxsize=64)
@@ -182,8 +207,15 @@ def _products(queries: "Tensor", keys: "Tensor", values: "Tensor") -> "Tensor":
     return torch.matmul(scores.softmax(-1), values)
 
 
-def _packed_layer(layer: Any) -> Linear:
-    return _packed(layer.weight.detach(), None if layer.bias is None else layer.bias.detach())
+def _packs(weight: "Tensor") -> bool:
+    """Whether a layer with this weight is packed: decided for the processor and the precision, not for each layer."""
+    import torch
+
+    if weight.device.type != "cpu":
+        return False
+    if weight.dtype == torch.bfloat16:
+        return packs_bf16()
+    return weight.dtype == torch.float32 and packs_fp32()
 
 
 def _packed(weight: "Tensor", bias: "Tensor | None", activation: Literal["none", "gelu"] = "none") -> Linear:

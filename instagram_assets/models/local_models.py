@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from instagram_assets.errors import InstagramAssetsError, ModelError
-from instagram_assets.models.file_checks import check_files, model_fingerprint
+from instagram_assets.models.file_checks import check_files, fingerprint_of, model_digests
 from instagram_assets.settings import Settings
 
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
@@ -48,6 +48,13 @@ class ModelSource:
         """The name (without a folder's path) with the first digits of the fingerprint, as stored in tables."""
         return f"{self.name if self.revision else self.folder.name}@{self.fingerprint[:12]}"
 
+    def label_in(self, precision: str) -> str:
+        """The label of what the model computes in this precision: int8 is named, so that tables keep it apart.
+
+        fp32 and bf16 are not, since their embeddings differ by a cosine distance of only 0.0001.
+        """
+        return f"{self.label}-int8" if precision == "int8" else self.label
+
 
 def named_models(settings: Settings) -> dict[str, NamedModel]:
     """The models named in the settings, as use → model; the age model's language model only if that is enabled."""
@@ -68,9 +75,8 @@ def find_model(name: str, revision: str, cache: Path, *, pictures: bool = True) 
     truncated, or could run code when loaded.
     """
     folder = locate_model(name, revision, cache, pictures=pictures)
-    return ModelSource(
-        name, "" if is_folder(name) else revision, folder, model_fingerprint(folder, cache / "digests.json")
-    )
+    fingerprint = fingerprint_of(model_digests(folder, cache / "digests.json"))
+    return ModelSource(name, "" if is_folder(name) else revision, folder, fingerprint)
 
 
 def locate_model(name: str, revision: str, cache: Path, *, pictures: bool = True) -> Path:

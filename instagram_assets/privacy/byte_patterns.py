@@ -19,17 +19,17 @@ from instagram_assets.privacy.names_in_text import names_pattern, words_pattern
 from instagram_assets.schemas.account_names import UNSEEN_SIGNS, base64_core, is_meant, split_base64
 
 TAIL = 8
-"""Bytes at the end of a word that are hashed: ids of posts of one time have a common prefix."""
+"""Number of bytes at the end of a word that are hashed; ids of posts of the same time have a common prefix."""
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)  # multiplier of Fibonacci hashing: 2^64 divided by the golden ratio
 _SHIFT = np.uint64(44)
 _NEAR = 480
-"""Bytes around a match that are decoded to tell whether it is a whole word."""
+"""Number of bytes around a match that are decoded to find out whether it is a whole word."""
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]+")
 _ESCAPED, _PERCENT = re.compile(rb"\\u([0-9a-fA-F]{4})"), re.compile(rb"%([0-9a-fA-F]{2})")
 _OTHER_ORDER = {"utf-16-le": "utf-16-be", "utf-16-be": "utf-16-le"}
 _RE2_BYTES = 3_000
 _BEFORE_NAMES = ("@", "＠", "﹫", "%40", "0040", ";", "/", "%2f", "002f", "=", "%3d", '"', "'", *UNSEEN_SIGNS)
-"""What may precede a word that is an account name, as in `is_meant`."""
+"""Byte sequences, one of which precedes a word that only its context makes an account name (see `is_meant`)."""
 
 
 class ByteMatch(NamedTuple):
@@ -207,7 +207,7 @@ class _OrdinaryWords:
                 yield ByteMatch(name, find.form, find.offset)
 
     def _meant_at(self, data: bytes, find: ByteMatch, pattern: re.Pattern[str]) -> str | None:
-        """Returns the account name at a match; null if the word is used as an ordinary word there."""
+        """Returns the account name at a match; None if the word is used as an ordinary word there."""
         begin = max(find.offset - _NEAR, 0)
         near, place = data[begin : find.offset + _NEAR], find.offset - begin
         is_wide = find.form in _OTHER_ORDER

@@ -39,7 +39,7 @@ from instagram_assets.schemas.account_names import NAME_FIELDS
 
 _PIECE = 8 << 20
 _OVERLAP = 2048
-"""Half of it is longer than any encoded identifier with its context."""
+"""Bytes by which two consecutive chunks overlap; half of it is longer than any encoded identifier with its context."""
 _FILES = 4096
 """Files per thread task."""
 _BATCH = 256

@@ -8,9 +8,11 @@ from typing import Literal, NamedTuple
 from instagram_assets.privacy.pii_patterns import PLACEHOLDERS
 
 TreatmentKind = Literal["keep", "name", "post", "profile", "text", "sentence", "words", "gone"]
-"""What becomes of a value: it is kept; a name, a post's or a profile's id becomes a pseudonym; a text loses names,
-addresses and numbers, a sentence of our own the name of the row's account as well, however short; words lose names; or
-nothing is left of it."""
+"""How an export treats a value: it is kept, replaced by a pseudonym (names and ids), masked, or removed (`gone`).
+
+In texts account names, addresses and numbers are masked; in sentences that this program writes also the name of the
+row's account, however short; in lists of words only account names.
+"""
 
 _OTHERS = ", ".join(f"`{mark}`" for mark in PLACEHOLDERS)
 TREATMENT_TEXTS: dict[TreatmentKind, str] = {
@@ -99,11 +101,12 @@ COLUMN_TREATMENTS: dict[str, Treatment] = {
             *("timeline.start", "timeline.end", "key_moments.at", "prompt_tokens", "answer_tokens", "cost_usd"),
             *("seconds", "viral", "others", "viral_mean", "others_mean", "difference", "low", "high", "p_value"),
             *("q_value", "rank", "file", "kept", "source", "sharpness", "cluster", "distance"),
+            *("query_score", "query_similarity"),
         ),
         Treatment("keep"),
     ),
 }
-"""By column; of lists of structs by column and field."""
+"""Treatment by column name; for lists of structs by column and field name."""
 
 
 def treatments_markdown() -> str:

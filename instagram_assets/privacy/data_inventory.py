@@ -64,6 +64,9 @@ INVENTORY: tuple[InventoryEntry, ...] = (
     InventoryEntry("alerts/*", "what was told by webhook or mail", "names become pseudonyms"),
     InventoryEntry("accounts.toml", "whom to collect", "its entry goes; the rest stays byte for byte"),
     InventoryEntry(".restor*.json", "which backup was brought back into the folder; nobody", "stays"),
+    InventoryEntry(
+        "age/*/training_people.json", "salted hashes of the usernames of an age model's training", "its hash goes"
+    ),
     InventoryEntry("age/*", "the age model; its test users have no names", "stays: train it again without the subject"),
     InventoryEntry("demo/*", "invented people of the demo", "files of the subject go; " + _ROWS),
     InventoryEntry(
@@ -76,15 +79,15 @@ INVENTORY: tuple[InventoryEntry, ...] = (
     InventoryEntry("privacy/proofs/*", "what was forgotten when, without names", "gets a report"),
     InventoryEntry("privacy/*", "which backups there are, and aliases of comments' authors", "stays, without names"),
 )
-"""The first whose pattern fits a path counts; `*` stands for folders as well."""
+"""The inventory's entries; the first one whose pattern matches a path applies. `*` also matches `/`."""
 
 OWN_FOLDERS = frozenset(place.pattern.partition("/")[0] for place in INVENTORY if "/" in place.pattern)
-"""Folders of the data folder that are the program's: they may be links, to another disk perhaps. No other link is
-followed, for what it leads to is somebody else's."""
+"""Subfolders of the data folder that belong to the program. They can be symbolic links, such as to another disk; other
+links are not followed, since their targets do not belong to the program."""
 
 
 def inventory_entry_of(path: str) -> InventoryEntry | None:
-    """Returns the entry of a file, by its path below the data folder; null if no entry matches."""
+    """Returns the entry of a file, by its path below the data folder; None if no entry matches."""
     return next((place for place in INVENTORY if fnmatchcase(path, place.pattern)), None)
 
 

@@ -32,7 +32,7 @@ _LISTS = (
 _WORDS_IN_BYTES = re.compile(rb"[\x20-\x7e]{6,}")
 _BITS_OF_ID = 64
 _SHORTEST_ID = 10**8
-"""Numbers below it are too short to be an id in any text."""
+"""Numbers below this are not searched for as ids in arbitrary text, since they are too short."""
 _DAMAGE = (
     *(pa.ArrowException, OSError, EOFError, ValueError, RuntimeError, struct.error),
     *(zlib.error, lzma.LZMAError, zipfile.BadZipFile),

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 IdentifierKind = Literal["account", "profile_id", "post_id", "shortcode", "image", "url"]
 """Kinds of identifiers: an account's name or `#tag`, Instagram's id of a profile, the id and the shortcode of a post,
-the SHA-256 of an image's or video's bytes, and what its address stands for (`url_identity`)."""
+the SHA-256 of an image's or video's bytes, and the stable key of its URL (`url_identity`)."""
 
 ERASED_ID = "forgotten"
-"""The replacement of an erased identifier that is no name."""
+"""The replacement of an erased identifier that is not a name."""
 ERASED_URL = "https://forgotten.invalid/"
 """The replacement of an erased image's URL: a host that is never assigned (RFC 2606)."""
 
@@ -182,7 +182,7 @@ class Identifiers:
 
 
 def replacement_of_name(pseudonym: str, around: WordContext) -> str | None:
-    """Returns the pseudonym for an account name in a text; null if a # precedes it: the word is then a hashtag."""
+    """Returns the pseudonym for an account name in a text; None if a # precedes it: the word is then a hashtag."""
     return None if around.before.endswith("#") else pseudonym
 
 

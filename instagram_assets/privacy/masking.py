@@ -26,9 +26,9 @@ from instagram_assets.privacy.text_decodings import (
 )
 
 ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{9,}")
-"""What an id of nine or more digits, or a shortcode, can be."""
+"""Matches candidates for an id of nine or more digits, or for a shortcode."""
 SHORT_ID_PATTERN = re.compile(r'(?m)^\d{1,8}$|(?<=")\d{1,8}(?=")')
-"""Where a shorter number can be an id: as a whole line or value."""
+"""Matches candidates for a shorter id: a number that is a whole line or a whole quoted value."""
 _MAY_BE_SHORT_ID = re.compile(r"\d(?:[\"\n]|\Z)")
 _NAMED = ("name", "apart")
 _PERHAPS_KNOWN = ("handle", "site")

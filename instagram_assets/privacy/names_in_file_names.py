@@ -86,7 +86,7 @@ class _Told(NamedTuple):
 
 
 def _told_apart(run: str, is_account: Callable[[str], bool]) -> _Told | None:
-    """Parses a run of letters, digits, `_` and dots; null if it is not composed of common words and account names."""
+    """Parses a run of letters, digits, `_` and dots; None if it is not composed of common words and account names."""
     rest, ending = run.removeprefix("."), ""
     start = run[: len(run) - len(rest)]
     while rest:

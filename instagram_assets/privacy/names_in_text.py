@@ -40,24 +40,24 @@ class WordContext(NamedTuple):
 
 
 ReplaceWord = Callable[[str, WordContext], str | None]
-"""Returns the replacement of a word in its context; null keeps it."""
+"""Type of a function that returns the replacement of a word in its context; None keeps the word."""
 
 
 def names_pattern(names: Iterable[str]) -> re.Pattern[str] | None:
-    """Returns a pattern that matches each of these names as a whole name, ignoring case; null if there are none."""
+    """Returns a pattern that matches each of these names as a whole name, ignoring case; None if there are none."""
     # The longest first, so that of two names with a common prefix the whole one is found.
     found = sorted((re.escape(name) for name in names if name), key=len, reverse=True)
     return re.compile(rf"{_BEFORE}(?:{'|'.join(found)}){_AFTER}", re.IGNORECASE | re.ASCII) if found else None
 
 
 def words_pattern(words: Iterable[str]) -> re.Pattern[str] | None:
-    """Returns a pattern that matches each of these identifiers as a whole word; null if there are none."""
+    """Returns a pattern that matches each of these identifiers as a whole word; None if there are none."""
     found = sorted((re.escape(word) for word in words if word), key=len, reverse=True)
     return re.compile(rf"{_BEFORE_WORD}(?:{'|'.join(found)})(?![A-Za-z0-9])", re.ASCII) if found else None
 
 
 def replace_names(text: str, pattern: re.Pattern[str], replace: ReplaceWord) -> str:
-    """Returns a text with the matches of a pattern replaced; a match is kept if `replace` returns null."""
+    """Returns a text with the matches of a pattern replaced; a match is kept if `replace` returns None."""
 
     def word(found: re.Match[str]) -> str:
         answer = replace(found[0], WordContext(text, found.start(), found.end()))
@@ -76,7 +76,7 @@ def whole_words(text: str) -> set[str]:
 
 
 def replace_known(text: str, replace: Callable[[str], str | None]) -> str:
-    """Returns a text with each possible account name, the longest first, replaced by `replace`; null keeps it."""
+    """Returns a text with each possible account name, the longest first, replaced by `replace`; None keeps it."""
 
     def word(found: re.Match[str]) -> str:
         for start in _starts(found[0]):

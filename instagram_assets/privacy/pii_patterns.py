@@ -10,17 +10,17 @@ from functools import cache
 from instagram_assets.schemas.account_names import UNSEEN
 
 EMAIL, PHONE, LINK, HANDLE = "[e-mail]", "[phone]", "[link]", "[id]"
-"""What stands in the place of an e-mail address; of a number of a telephone, a bank account, a card or a resident; of a
-web address or an id that leads to a post or a profile; and of somebody's name in a messenger."""
+"""Placeholders for masked personal data: e-mail address; phone, bank account, card or resident registration number; URL
+or id of a post or profile; messenger user name."""
 PLACEHOLDERS = (EMAIL, PHONE, LINK, HANDLE)
 
 ACCOUNT_NAME = r"[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*"
-"""The name of an account."""
+"""Pattern of an account name."""
 
 NOT_A_NAME = (
     r"(?:\d{1,2}(?::\d\d)?(?:[aApP][mM](?![A-Za-z0-9_]|\.[A-Za-z0-9_])|(?=[시분층호관])|(?!\.[A-Za-z0-9_])(?!\w)))"
 )
-"""What follows an @ and is no name but a time or a small number: `@7pm`, `3@2`."""
+"""Pattern of a time or a small number after an @, which is not an account name: `@7pm`, `3@2`."""
 
 _AT = r"(?:[@＠﹫]|%40|&\#0*64;|&\#[xX]0*40;|&commat;)"
 # A URL ends before a hashtag in another script, and never includes final punctuation.
@@ -139,7 +139,7 @@ _KINDS: dict[str, str] = {
     # Fast path: characters that start no number are skipped.
     "phone": rf"(?P<phone>(?=[\d(+＋공영oO])(?:{'|'.join((*_PHONES, *_NUMBERS))}))",
 }
-"""Everything that leads to somebody, by what is looked for together: groups say what it is."""
+"""Kind of personal data → pattern; the named groups of a pattern tell what exactly was found."""
 
 _SIGNS: dict[str, re.Pattern[str]] = {
     # The last letter of a messenger's name, and what may stand between it and an id.
@@ -151,11 +151,11 @@ _SIGNS: dict[str, re.Pattern[str]] = {
     "at": re.compile(r"@|＠|﹫|%40|&#|&commat|골뱅이|앳|\( ?at|\[ ?at|\{ ?at|< ?at"),
     "phone": re.compile(rf"\d(?:{_GAP}{{0,5}}\d){{7}}|[공영0０oO][일1１lI][공영0０oO]"),
 }
-"""What stands in every text in which something of a kind does."""
+"""Kind of personal data → fast pattern that matches in every text that contains data of this kind."""
 
 
 def pii_pattern_for(text: str) -> re.Pattern[str] | None:
-    """Returns a pattern for the kinds of personal data that a text may contain; null if it contains none."""
+    """Returns a pattern for the kinds of personal data that a text may contain; None if it contains none."""
     kinds = tuple(kind for kind, sign in _SIGNS.items() if sign.search(text))
     return _finder(kinds) if kinds else None
 

@@ -117,7 +117,7 @@ class Pseudonymizer:
         return pa.array(told, table[name].type)
 
     def _column(self, values: Any, name: str) -> Any:
-        """Returns the pseudonymised values of a column; null if nothing changes."""
+        """Returns the pseudonymised values of a column; None if nothing changes."""
         if (inner := _fields(values.type)) is not None:
             kinds: dict[str, TreatmentKind] = {each: treatment_of(f"{name}.{each}") for each in inner}
             changing = {each: self._change(kind) for each, kind in kinds.items() if kind != "keep"}
@@ -172,7 +172,7 @@ def load_pseudonymizer(folder: Path, known: LakeNames | None = None) -> Pseudony
 
 
 def _fields(type_: pa.DataType) -> list[str] | None:
-    """Returns the field names if an Arrow type is a list of structs; null for every other type."""
+    """Returns the field names if an Arrow type is a list of structs; None for every other type."""
     if not pa.types.is_list(type_) or not pa.types.is_struct(type_.value_type):
         return None
     return [type_.value_type.field(place).name for place in range(type_.value_type.num_fields)]
@@ -192,7 +192,7 @@ def _each(items: list[str | None] | None, change: Callable[[str], str | None]) -
 
 
 UNNAMED_PREFIX = "id "
-"""Prefix of the input of a person's pseudonym where only a numeric id is known."""
+"""Prefix of the string from which a person's pseudonym is computed if only the numeric id is known."""
 
 
 def with_aliases(identifiers: Identifiers, folder: Path) -> Identifiers:

@@ -36,7 +36,7 @@ def load_key(folder: Path, name: KeyName) -> bytes:
 
 
 def find_key(folder: Path, name: KeyName) -> bytes | None:
-    """Returns the 32-byte key `name`, or null if there is none yet. Raises StorageError as `load_key` does."""
+    """Returns the 32-byte key `name`, or None if there is none yet. Raises StorageError as `load_key` does."""
     file = _file(folder, name)
     try:
         found = file.read_bytes()

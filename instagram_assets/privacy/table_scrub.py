@@ -22,14 +22,14 @@ CAPTION_COLUMN, CAPTION_HASH_COLUMN = "caption", "caption_sha256"
 
 
 def caption_hash(value: object) -> str | None:
-    """Returns the SHA-256 of a caption as received, in hexadecimal digits; null if there is no caption."""
+    """Returns the SHA-256 of a caption as received, in hexadecimal digits; None if there is no caption."""
     if not isinstance(value, str):
         return None
     return hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def rehash_scrubbed(before: object, after: object, known: object) -> str | None:
-    """Returns the new hash of a caption after scrubbing; null if the old hash is not that of the caption as received.
+    """Returns the new hash of a caption after scrubbing; None if the old hash is not that of the caption as received.
 
     `before` and `after` are the caption before and after scrubbing, `known` is its stored hash. The old hash would
     still identify the post; the new one equals the hash that the post gets if it is ingested after the erasure.
@@ -125,7 +125,7 @@ def _without_rows(table: pa.Table, forgotten: Forgotten) -> pa.Table:
 
 
 def _row_predicate(table: pa.Table, name: str, forgotten: Forgotten) -> Callable[[str], bool] | None:
-    """Returns the predicate on a column's value that removes the row; null if the column never removes rows."""
+    """Returns the predicate on a column's value that removes the row; None if the column never removes rows."""
     if name == "scope":
         return lambda value: value != "all" and forgotten.has("account", value)
     if name in _SEARCHES:

@@ -16,10 +16,10 @@ VIDEO_COLUMNS = ("post_id", "account", "day", "video_id", "path", "duration", "s
 """The columns that are read from `reel_videos`."""
 
 NEWER_FAILED = "a newer request failed"
-"""The words in `reason` of an analysis that was kept because a newer one, asked otherwise, failed."""
+"""Text in `reason` of an analysis that was kept because a newer request, with another prompt or model, failed."""
 
 LABEL_COLUMNS = ("kind", "account", "id", "viral")
-"""The columns that are read from `viral_labels`, where labels are passed to the analyser."""
+"""The columns that are read from `viral_labels` if viral labels are passed to the analyser."""
 
 
 def reel_analyses(
@@ -128,6 +128,6 @@ _SUMS = ("prompt_tokens", "answer_tokens", "cost_usd")
 
 
 def _viral(labels: pa.Table) -> dict[tuple[str, str], bool | None]:
-    """Returns (account, post id) → whether the reel went viral; null if that is unknown."""
+    """Returns (account, post id) → whether the reel went viral; None if that is unknown."""
     rows = labels.select(list(LABEL_COLUMNS)).to_pylist()
     return {(row["account"], row["id"]): row["viral"] for row in rows if row["kind"] == "reel"}

@@ -50,7 +50,7 @@ class AnswerCache:
         }
 
     def came_since(self, video_id: str, question: Question) -> str | None:
-        """Returns the response to a prompt if a process has cached it since `known` was called; else null."""
+        """Returns the response to a prompt if a process has cached it since `known` was called; else None."""
         if not self._ledger.was_answered(video_id, self._model, question.version):
             return None
         if standing := self._ledger.answers(self._model, [question.version], [video_id]):

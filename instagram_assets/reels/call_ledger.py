@@ -45,9 +45,9 @@ CALLS = pa.schema(
         ("reason", pa.string()),
     ]
 )
-"""The columns of the ledger: day in the settings' time zone, moment in UTC, what the call was and cost.
+"""The schema of the ledger of model calls: day in the settings' time zone, timestamp in UTC, request and cost.
 
-`seconds` are those from when the video was to be sent, or a question of it asked, to the answer.
+`seconds` is the time from the start of the upload, or of the request, to the response.
 """
 
 _MANY = 500
@@ -211,7 +211,7 @@ class Ledger:
         )
 
     def answers(self, model: str, prompts: Collection[str], videos: Iterable[str] | None = None) -> list[LedgerAnswer]:
-        """Returns the ledger's responses to these prompt versions for `videos` (null: for all), oldest first."""
+        """Returns the ledger's responses to these prompt versions for `videos` (None: for all), oldest first."""
         some = set(videos) if videos is not None else None
 
         def read(connection: sqlite3.Connection) -> list[LedgerAnswer]:

@@ -200,7 +200,7 @@ class GeminiAnalyser:
         return problems
 
     def _answer(self, visit: _Visit, question: Question) -> str | None:
-        """Returns the cached response to a prompt, even if another process has just cached it; null if none is."""
+        """Returns the cached response to a prompt, even if another process has just cached it; None if none is."""
         known = visit.known.get((visit.video.video_id, question.version))
         return known.answer if known else self._kept.came_since(visit.video.video_id, question)
 

@@ -38,7 +38,7 @@ _REASON_LENGTH = 200
 _OTHER_MODEL = "Set INSTAGRAM_ASSETS_GEMINI__MODEL to one of https://ai.google.dev/gemini-api/docs/models"
 _OTHER_ADDRESS = "INSTAGRAM_ASSETS_GEMINI__API_URL to where Gemini is"
 _CHECK_SECONDS = 15.0
-"""The longest wait for the model's description, of which nothing depends but an earlier error message."""
+"""Timeout of the request for the model's description, which only serves to report an error earlier."""
 # Exceptions of the client for responses that do not come from Gemini.
 _OTHER_FORMS = (ValueError, LookupError, TypeError, AttributeError)
 
@@ -271,7 +271,7 @@ def _is_missing(error: Any) -> bool:
 
 
 def _retry_after(error: Any) -> float | None:
-    """Returns the seconds of Retry-After, from the header or from Google's error details; null if there are none."""
+    """Returns the seconds of Retry-After, from the header or from Google's error details; None if there are none."""
     headers = getattr(error.response, "headers", None) or {}
     if told := headers.get("retry-after"):
         try:

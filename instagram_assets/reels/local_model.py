@@ -31,7 +31,7 @@ from instagram_assets.vision import pipeline
 T = TypeVar("T")
 
 FRAMES = 6
-"""The number of evenly spaced frames that are analysed; those like the one before are left out."""
+"""The number of evenly spaced frames that are analysed; near-duplicates of the previous frame are left out."""
 TAGS = 8
 """The number of best-fitting tags per reel."""
 PROMPT = "a photo of {}"
@@ -202,7 +202,7 @@ def _models(settings: Settings, words: Sequence[str]) -> _Models:
         embedding_store(root, tagged, settings.models).folder.name if tagged else "",
         *(words if tagged else ()),
     ]
-    labels = [source.label for source in (told[0] if told else None, tagged) if source]
+    labels = [source.label_in(settings.models.precision) for source in (told[0] if told else None, tagged) if source]
     fingerprint = hashlib.sha256("\0".join([_VERSION, str(FRAMES), *by]).encode()).hexdigest()
     return _Models(", ".join(labels) or None, fingerprint, bool(told), bool(tagged), tuple(lacking))
 

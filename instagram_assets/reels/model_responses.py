@@ -50,7 +50,7 @@ class ModelResponse(NamedTuple):
 
     @property
     def told(self) -> str | None:
-        """`reason` and `cut` joined into one message, which is stored with the response; null if there is neither."""
+        """`reason` and `cut` joined into one message, which is stored with the response; None if there is neither."""
         return "; ".join(filter(None, (self.reason, self.cut))) or None
 
     @property

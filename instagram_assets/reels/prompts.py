@@ -65,7 +65,7 @@ WATCH = Question("analysis", _WATCH, Analysis)
 def suppose(viral: bool | None) -> Question:
     """Returns the prompt that asks for hypotheses why a reel went viral or not.
 
-    `viral` is its label, null if the label is hidden or unknown; the prompt then asks for reasons for and against.
+    `viral` is its label, None if the label is hidden or unknown; the prompt then asks for reasons for and against.
     """
     label = _HIDDEN if viral is None else _VIRAL if viral else _NOT_VIRAL
     return Question("hypotheses", _SUPPOSE.format(label=label), Hypotheses, WATCH.version)

@@ -29,7 +29,7 @@ def check_gemini(settings: Settings) -> None:
     """Sends one free request to check the API key and the model, if Gemini is the configured analyser.
 
     Raises SettingsError if there is no key, AnalyserRefusedError for a wrong key or model. A service that is busy or
-    not reachable is no error here.
+    not reachable is not an error here.
     """
     if settings.reels.analyser != "gemini":
         return

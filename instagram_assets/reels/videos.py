@@ -37,12 +37,12 @@ _AT_ONCE = 8
 """Concurrent downloads of videos: more would share the bandwidth, and none would finish in time."""
 _SECONDS = 600.0
 _ASKED_TOGETHER = 8
-"""Refreshed URLs per batch, requested before their videos are downloaded: what a kill may cost in requests."""
+"""Number of URLs refreshed per batch before their videos are downloaded; a killed run loses at most one batch."""
 _MOST_LOST = 3
 """Failed requests in a row after which no more are made."""
 _LOOKING, _POSTER_VERSION = 2, 1
 ASKED_ANEW = "; asked anew: "
-"""Separates, in a reason, the failure of the original URL from that of the refreshed one."""
+"""Separator in a `reason`, between the failure of the original URL and the failure of the refreshed one."""
 _ASK_ANEW = re.compile(r"HTTP (403|404|410)$|HTML instead of a video$")
 """Failures, besides an expiry, that a fresh URL may fix."""
 
@@ -85,7 +85,7 @@ def video_options(
 
 
 def open_addresses(reels: ReelSettings) -> UrlSource | None:
-    """Returns the configured source of fresh video URLs; null without a session file.
+    """Returns the configured source of fresh video URLs; None without a session file.
 
     Raises FileError and SettingsError as `read_session` and `UrlRefresher` do.
     """
@@ -134,7 +134,7 @@ def reels_of(posts: pa.Table) -> list[_Reel]:
 
 
 def address_of(media: list[dict[str, Any]] | None) -> str | None:
-    """Returns the URL of the first video among a post's media (images and videos); null if there is none."""
+    """Returns the URL of the first video among a post's media (images and videos); None if there is none."""
     films = [one for one in media or [] if one["kind"] == "video" and one["url"]]
     return min(films, key=lambda one: one["position"])["url"] if films else None
 
@@ -254,7 +254,7 @@ class _Asking:
         self._in_a_row = 0
 
     def url(self, reel: _Reel) -> str | None:
-        """Returns the reel's current URL; null if it has none, or if no more requests are allowed."""
+        """Returns the reel's current URL; None if it has none, or if no more requests are allowed."""
         assert reel.shortcode
         if self._stop:
             return None

@@ -66,7 +66,7 @@ def link(reel: Reel) -> str:
 
 
 def value_text(row: Row, name: str) -> str:
-    """Returns the value of a column of a contrast row, with the unit of its feature; – if it is null."""
+    """Returns the value of a column of a contrast row, with the unit of its feature; – if it is None."""
     unit = _unit(row) if name not in _DIFFERENCES or _unit(row) != "%" else "points"
     return f"{_bare(row, name)} {unit}".strip()
 
@@ -91,7 +91,7 @@ def _unit(row: Row) -> str:
 
 
 def interval_span(row: Row) -> Mapping[str, float] | None:
-    """Returns where to draw a confidence interval on a scale of 0 to 100 with zero at 50; null if there is none."""
+    """Returns where to draw a confidence interval on a scale of 0 to 100 with zero at 50; None if there is none."""
     if row["low"] is None:
         return None
     reach = max(abs(row["low"]), abs(row["high"])) * 1.05

@@ -79,7 +79,7 @@ def drawable(text: str, font: Path, *, with_emoji: bool = True) -> str:
 
 @cache
 def _letters(font: Path) -> frozenset[int]:
-    """The code points that a font file has glyphs for; empty if it is no font file."""
+    """The code points that a font file has glyphs for; empty if it is not a font file."""
     from matplotlib.ft2font import FT2Font
 
     try:

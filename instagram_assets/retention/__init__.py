@@ -1,1 +1,1 @@
-"""Retention: deletes observations and media older than the limits in the settings; derived data is kept."""
+"""Retention: deletes observations and media that are older than the limits in the settings; derived data is kept."""

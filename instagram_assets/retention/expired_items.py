@@ -1,4 +1,4 @@
-"""The items that retention deletes, one per file and table: listed first, then deleted, and summed up for reports."""
+"""The items that retention deletes, one per file and table: listed first, then deleted, and aggregated for reports."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ LANDING_PLACE, TABLES_PLACE, INBOX_PLACE, MEDIA_PLACE, MEDIA_ROWS_PLACE = (
     "media",
     "rows of media",
 )
-"""The locations of expired items."""
+"""The locations of expired items, as reports name them."""
 
 
 @dataclass(frozen=True)
 class RetentionLimits:
-    """Timestamps before which observations (`raw`) and media have expired; null if they are kept forever."""
+    """The timestamps before which observations (`raw`) and media have expired; None: they are kept forever."""
 
     raw: datetime | None
     media: datetime | None
@@ -31,11 +31,11 @@ class RetentionLimits:
 
 @dataclass(frozen=True)
 class ExpiredItem:
-    """Expired content of one file, or an expired file; `apply` deletes it, atomically and idempotently.
+    """An expired file, or the expired rows of one file; `apply` deletes them, atomically and idempotently.
 
-    `place` is the location in reports, `what` the table of the rows, or the kind of file. `rows` is the number of
-    expired observations, records or media, observed from `first` to `last`; if the observation times are unknown, these
-    are the times at which the file arrived, or null. `bytes` is the size on disk.
+    `place` is the location that reports name, and `what` the name of the table or the kind of file. `rows` is the
+    number of expired observations, records or media. `first` and `last` are the earliest and latest time at which they
+    were observed, or if this is unknown, the time at which the file arrived, or None. `bytes` is their size on disk.
     """
 
     place: str
@@ -50,7 +50,7 @@ class ExpiredItem:
 
 @dataclass(frozen=True)
 class ExpiredTotal:
-    """The sum of expired items of one location and kind; `first` and `last` are local dates."""
+    """The totals of the expired items with equal `place` and `what`; `first` and `last` are local dates."""
 
     place: str
     what: str
@@ -73,7 +73,10 @@ class ExpiredTotal:
 
 
 def retention_limits(settings: PrivacySettings, now: datetime) -> RetentionLimits:
-    """Returns the retention limits of the settings, relative to `now`."""
+    """Returns the retention limits of the settings as timestamps in UTC, counted back from `now`.
+
+    A setting of 0 days means that the data is kept forever. No limit is before Instagram's launch in 2010.
+    """
 
     def limit(days: int) -> datetime | None:
         return max(now.astimezone(UTC) - timedelta(days=days), _INSTAGRAM_BEGAN) if days else None
@@ -82,7 +85,7 @@ def retention_limits(settings: PrivacySettings, now: datetime) -> RetentionLimit
 
 
 def expired_totals(dues: Iterable[ExpiredItem], time_zone: ZoneInfo) -> list[ExpiredTotal]:
-    """Returns sums of expired items by location and kind, in order of first appearance; dates are in `time_zone`."""
+    """Returns the totals of expired items by location and kind, in order of first appearance; dates in `time_zone`."""
     found: dict[tuple[str, str], list[ExpiredItem]] = {}
     for due in dues:
         found.setdefault((due.place, due.what), []).append(due)

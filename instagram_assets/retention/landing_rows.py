@@ -1,8 +1,8 @@
 """Retention in the landing zone: deletes rows of imported files by the time at which they were observed.
 
 If all rows of a file have expired, only its hash is kept, so that it is not imported again. Every intermediate state is
-readable: first the manifest is rewritten without sizes, or without content; then tables are replaced or deleted; last
-the manifest is written with the new counts.
+readable: first the manifest is rewritten without table sizes, or without any content; then tables are replaced or
+deleted; last the manifest is written with the new counts.
 """
 
 from collections.abc import Iterator, Sequence
@@ -42,7 +42,10 @@ _MOMENT = "observed_at"
 
 @dataclass(frozen=True)
 class ExpiredRows:
-    """The expired rows of one table of a landed file: `past` of its `rows`, observed from `first` to `last`."""
+    """The expired rows of one table of a landed file: `past` of its `rows` rows, observed from `first` to `last`.
+
+    `bytes` is the size of the whole table.
+    """
 
     table: str
     past: int
@@ -54,7 +57,7 @@ class ExpiredRows:
 
 @dataclass(frozen=True)
 class ExpiredFile:
-    """A landed file with expired rows; `superseded` are the names of manifests written by older parser versions."""
+    """A landed file with expired rows; `superseded` are the names of its manifests by older versions of the parser."""
 
     file: LandedFile
     parts: tuple[ExpiredRows, ...]
@@ -67,7 +70,10 @@ class ExpiredFile:
 
 
 def expired_files(lake: UPath, before: datetime) -> Iterator[ExpiredFile]:
-    """Yields the landed files with rows observed before a timestamp, except files not materialized yet."""
+    """Yields the landed files with rows observed before a timestamp, or with an interrupted deletion.
+
+    Files whose rows are not materialized in the lake yet are left out.
+    """
     waiting = {file.sha256 for file in pending_files(lake)}
     for sha256, names in sorted(manifest_versions(lake).items()):
         if sha256 in waiting or (file := read_manifest(lake, names[-1])) is None or file.is_past:
@@ -83,9 +89,9 @@ def count_waiting_files(lake: UPath, before: datetime) -> int:
 
 
 def expired_landing_rows(lake: UPath, before: datetime) -> Iterator[ExpiredItem]:
-    """Yields the expired rows in the landing zone, and leftovers of interrupted runs or imports."""
+    """Yields the expired rows in the landing zone, and the tables that interrupted runs or imports left behind."""
     for look in expired_files(lake, before):
-        # The first item does the work for the file: the others only count.
+        # The first item deletes all expired rows of the file; the others only have the counts of their tables.
         act = partial(_take, lake, look.file.name, look.superseded, before)
         for part in look.parts:
             share = part.bytes * part.past // max(part.rows, 1)
@@ -101,7 +107,7 @@ def _parts(lake: UPath, file: LandedFile, before: datetime) -> Iterator[ExpiredR
         if not file.rows(table):
             continue
         if _MOMENT not in LANDING_CONTRACTS[table].schema.names:
-            # A bad record has no time of observation: it expires with its file.
+            # A quarantined record has no observation time: it expires by the observation time of its file.
             if file.observed_at < before:
                 rows = file.rows(table)
                 yield ExpiredRows(table, rows, rows, file.sizes.get(table, 0), file.observed_at, file.observed_at)
@@ -115,10 +121,10 @@ def _parts(lake: UPath, file: LandedFile, before: datetime) -> Iterator[ExpiredR
 
 
 def _moments(path: UPath, before: datetime) -> tuple[Any, int, int] | None:
-    """Returns (observation times of a table's expired rows, its total rows, its bytes).
+    """Returns (observation times of a table's expired rows, number of all its rows, its size in bytes).
 
-    Null if the file is missing or its statistics show no expired rows; row groups without expired rows are not read.
-    Raises StorageError.
+    Returns None if the file is missing, or if its column statistics show that no row has expired. Row groups without
+    expired rows are not read. Raises StorageError if the file is damaged or cannot be read.
     """
     import pyarrow.parquet as pq
 
@@ -141,6 +147,7 @@ def _moments(path: UPath, before: datetime) -> tuple[Any, int, int] | None:
 
 
 def _may_be_past(group: Any, before: datetime) -> bool:
+    """Returns whether a row group can have rows observed before a timestamp, by its column statistics."""
     for place in range(group.num_columns):
         column = group.column(place)
         if column.path_in_schema == _MOMENT:
@@ -150,12 +157,15 @@ def _may_be_past(group: Any, before: datetime) -> bool:
 
 
 def _is_open(file: LandedFile) -> bool:
-    """Whether a run was interrupted while it replaced the tables of a file."""
+    """Returns whether a retention run was interrupted while it replaced the tables of a file."""
     return file.past_before is not None and not file.sizes and any(map(file.rows, LANDING_TABLES))
 
 
 def _take(lake: UPath, name: str, superseded: Sequence[str], before: datetime) -> None:
-    """Deletes the rows of the landed file `name` that were observed before a timestamp, and superseded versions."""
+    """Deletes the rows of the landed file `name` that were observed before a timestamp.
+
+    Also deletes the manifests `superseded`, by older versions of the parser, with their tables.
+    """
     spool = spool_folder(lake)
     try:
         with folder_lock(spool):
@@ -179,7 +189,7 @@ def _take(lake: UPath, name: str, superseded: Sequence[str], before: datetime) -
 
 
 def _only_known(file: LandedFile, before: datetime) -> LandedFile:
-    """Returns a manifest with the file's hash and no other content, since file names contain account names, too."""
+    """Returns a manifest with only a file's hash, version and times; file names can contain account names."""
     return LandedFile(
         file="",
         sha256=file.sha256,
@@ -222,7 +232,7 @@ def _rewrite(path: UPath, table: str, before: datetime) -> None:
             with pq.ParquetWriter(target, schema, **options) as writer:
                 for batch in old.iter_batches(ROW_GROUP, use_threads=False):
                     if _MOMENT not in schema.names:
-                        continue  # the table expires with its file, so all of it has
+                        continue  # a table without observation times expires as a whole
                     rows = pa.Table.from_batches([batch])
                     recent = rows.filter(compute.greater_equal(rows[_MOMENT], pa.scalar(before, rows[_MOMENT].type)))
                     if recent.num_rows:
@@ -240,7 +250,7 @@ def _has_dictionary(parquet: Any, name: str) -> bool:
 
 
 def _as_it_is(lake: UPath, file: LandedFile) -> LandedFile:
-    """Returns a file's manifest with counts, sizes and checksums recomputed from its tables."""
+    """Returns a file's manifest with counts, accounts, days, sizes and checksums recomputed from its tables."""
     counts: dict[str, int] = {}
     sizes: dict[str, int] = {}
     checksums: dict[str, int] = {}
@@ -272,13 +282,14 @@ def _as_it_is(lake: UPath, file: LandedFile) -> LandedFile:
 
 
 def _counted(days: list[Any]) -> dict[str, int]:
+    """Returns day (ISO format) → number of rows, from `day` columns."""
     values = [day.isoformat() for column in days for day in column.to_pylist()]
     names, counts = np.unique(np.array(values, dtype=str), return_counts=True)
     return dict(zip(names.tolist(), counts.tolist(), strict=True))
 
 
 def _leftovers(lake: UPath, before: datetime) -> Iterator[ExpiredItem]:
-    """Yields tables of fully expired files, and tables without a manifest last modified before the limit."""
+    """Yields the tables of fully expired files, and tables without a manifest last modified before `before`."""
     waiting = {file.sha256 for file in pending_files(lake)}
     known = manifest_versions(lake)
     past = {sha256 for sha256, names in known.items() if (file := read_manifest(lake, names[-1])) and file.is_past}
@@ -292,7 +303,7 @@ def _leftovers(lake: UPath, before: datetime) -> Iterator[ExpiredItem]:
 
 
 def _is_older(path: UPath, before: datetime) -> bool:
-    """Whether a local file was last modified before a timestamp."""
+    """Returns whether a local file was last modified before a timestamp."""
     try:
         return is_local(path) and Path(path.path).stat().st_mtime < before.timestamp()
     except FileNotFoundError:
@@ -305,4 +316,4 @@ def _remove_table(lake: UPath, path: UPath) -> None:
 
 
 def _nothing() -> None:
-    """Does nothing: another item of the same file does the work."""
+    """Does nothing: the first item of the same file deletes all its expired rows."""

@@ -1,7 +1,7 @@
-"""Retention of images and videos: a file expires when all posts that show it were last observed before the limit.
+"""Retention of images and videos: a file expires if all posts that show it were last observed before the limit.
 
-Deletion order: rows that refer to the file, its URLs in the index, the file, its thumbnail. If killed in between, the
-next run deletes the rest. Images found by an image search are kept as long as the search.
+Deletion order: the file's path in table rows, its URLs in the URL index, the file, its thumbnail. If killed in between,
+the next run deletes the rest. Images found by an image search are kept as long as the search.
 """
 
 import os
@@ -37,10 +37,10 @@ _PATHS = {"images": ("path",), "reel_videos": ("path", "poster")}
 
 
 def expired_media(media: Path, lake: UPath, before: datetime, small: Path | None = None) -> Iterator[ExpiredItem]:
-    """Yields the expired files in the media folder, and before them the rows that refer to them.
+    """Yields the table rows that refer to expired media files, then the expired files themselves.
 
-    A file without rows expires by its modification time. `small` is the folder of thumbnails: thumbnails of deleted or
-    missing images expire too. Raises StorageError for a damaged table.
+    `before` is the retention limit. A file that no row refers to expires by its modification time. `small` is the
+    folder of thumbnails: thumbnails of expired or missing images expire too. Raises StorageError for a damaged table.
     """
     last, held = _last_shown(lake), _held(lake)
     past: dict[str, list[tuple[Path, datetime]]] = {}
@@ -70,7 +70,7 @@ def _files(media: Path, lake: UPath, past: Mapping[str, list[tuple[Path, datetim
 
 
 def _thumbnails(media: Path, small: Path, past: Collection[str]) -> Iterator[ExpiredItem]:
-    """Yields the thumbnails whose image expires in this run, or does not exist any more."""
+    """Yields the thumbnails of images that expire in this run or do not exist any more."""
     gone: dict[Path, list[Path]] = {}
     for path in without_picture(small, media, past):
         gone.setdefault(path.parent, []).append(path)
@@ -80,7 +80,7 @@ def _thumbnails(media: Path, small: Path, past: Collection[str]) -> Iterator[Exp
 
 
 def _last_shown(lake: UPath) -> dict[str, datetime]:
-    """Returns the time at which each media file (by hash) was last observed in a post."""
+    """Returns SHA-256 of a media file → time at which it was last observed in a post."""
     last: dict[str, datetime] = {}
     for tables in months(lake, list(_READ), _READ):
         posts = tables["posts"]
@@ -93,7 +93,7 @@ def _last_shown(lake: UPath) -> dict[str, datetime]:
 
 
 def _shown(tables: dict[str, pa.Table]) -> Iterator[tuple[str, str]]:
-    """Yields pairs of a post's id and the hash of an image or video in it."""
+    """Yields (post id, SHA-256 of an image, video or video poster of the post)."""
     images, videos = tables["images"], tables["reel_videos"]
     yield from zip(images["post_id"].to_pylist(), images["image_id"].to_pylist(), strict=True)
     for row in videos.to_pylist():
@@ -103,7 +103,7 @@ def _shown(tables: dict[str, pa.Table]) -> Iterator[tuple[str, str]]:
 
 
 def _held(lake: UPath) -> set[str]:
-    """Returns the hashes of images found by image searches."""
+    """Returns the SHA-256 of each image that an image search found."""
     return set(read_table(lake, "search_images", columns=["image_id"])["image_id"].drop_null().to_pylist())
 
 
@@ -114,7 +114,7 @@ def _stored(media: Path) -> Iterator[Path]:
 
 
 def _rows(lake: UPath, last: Mapping[str, datetime]) -> Iterator[ExpiredItem]:
-    """Yields the table rows that refer to expired files; `last` maps each file's hash to its last observation."""
+    """Yields the table rows that refer to expired files; `last` maps a file's hash to the time it was last observed."""
     past = pa.array(last, pa.string())
     for name, columns in _PATHS.items():
         for path in files(lake, name):
@@ -137,6 +137,7 @@ def _rows(lake: UPath, last: Mapping[str, datetime]) -> Iterator[ExpiredItem]:
 
 
 def _speaks_of(rows: pa.Table, columns: Iterable[str], past: pa.Array) -> Any:
+    """Returns a boolean mask (rows,) of the rows with a path in `columns` whose hash is in `past`."""
     flags: Any = pa.array([False] * rows.num_rows)
     for column in columns:
         flags = compute.or_(flags, _is_of(rows[column], past))
@@ -144,12 +145,12 @@ def _speaks_of(rows: pa.Table, columns: Iterable[str], past: pa.Array) -> Any:
 
 
 def _is_of(paths: Any, past: pa.Array) -> Any:
-    """Returns a mask of the paths whose hash is in `past`; a path is two hex digits, a slash and the hash."""
+    """Returns a boolean mask of the paths whose hash is in `past`; a path is two hex digits, `/`, and the hash."""
     return compute.is_in(compute.utf8_slice_codeunits(paths, 3, 67), value_set=past)
 
 
 def _said(name: str, past: pa.Array, rows: pa.Table) -> pa.Table:
-    """Returns the rows of table `name`, with null path and a reason if their file (hash in `past`) has expired."""
+    """Returns the rows of table `name`; those of an expired file (hash in `past`) get a null path and a reason."""
     texts = rows.schema.field("reason").type
     for column in _PATHS[name]:
         gone = _is_of(rows[column], past)
@@ -163,7 +164,7 @@ def _said(name: str, past: pa.Array, rows: pa.Table) -> pa.Table:
 
 
 def _remove(media: Path, paths: Sequence[Path]) -> None:
-    """Removes the URLs of files from the index, then deletes the files."""
+    """Removes the URLs of media files from the URL index, then deletes the files."""
     if (media / _INDEX).exists():
         index = UrlIndex(media / _INDEX)
         try:

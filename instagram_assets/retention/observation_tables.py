@@ -1,4 +1,4 @@
-"""Retention in the lake's tables: deletes observations by time of observation; data derived from them is kept."""
+"""Retention in the lake's tables: deletes observations by observation time; data derived from them is kept."""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -22,7 +22,7 @@ RowsChange = Callable[[pa.Table], pa.Table]
 def replace_rows(path: UPath, name: str, change: RowsChange) -> None:
     """Replaces the rows of one file of an asset by the result of `change`; a missing file is not created.
 
-    In an object store `change` can be called more than once. Raises StorageError for damage, or when the disk refuses.
+    On an object store `change` can be called several times. Raises StorageError for a damaged file and on an I/O error.
     """
     nothing = contract_of(name).empty()
     with alone(path.parent):
@@ -35,10 +35,10 @@ _MOMENT = "observed_at"
 
 
 def expired_observations(lake: UPath, before: datetime, days: Days) -> Iterator[ExpiredItem]:
-    """Yields the expired rows in the tables of observations, of bad records and of imported files.
+    """Yields the expired rows of the observation tables, of `quarantine` and of `landed_files`.
 
-    The tables of bad records and imported files follow the landing zone, in its state after this run. `days` are the
-    first and last day of the lake.
+    Rows of `quarantine` and `landed_files` expire together with the landing zone's rows of the same file, whether those
+    are deleted already or by this run. `days` are the first and last day of the lake's partitions.
     """
     for name in OBSERVATION_TABLES:
         for path in files(lake, name):
@@ -58,7 +58,7 @@ def _since(before: datetime, rows: pa.Table) -> pa.Table:
 
 
 def _of_files(lake: UPath, before: datetime, days: Days) -> Iterator[ExpiredItem]:
-    """Yields the rows of `quarantine` and `landed_files` about files whose landing rows are or will be deleted."""
+    """Yields the rows of `quarantine` and `landed_files` about files whose rows in the landing zone expire."""
     newest = (read_manifest(lake, names[-1]) for names in manifest_versions(lake).values())
     shortened = [file for file in newest if file and file.past_before]
     due = list(expired_files(lake, before))

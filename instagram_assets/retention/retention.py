@@ -1,9 +1,9 @@
 """Retention: finds and deletes observations and media that are older than the limits in the settings.
 
-Age is counted from `observed_at`, the time of collection, not of posting. Observations are deleted from the landing
-zone, from the tables of observations and from `inbox/done`; media from their folder. Derived data (posts, words,
-captions, labels) is kept, even if a partition is recomputed. The lake records the retention horizon before the first
-deletion. After a kill, a repeated call deletes the rest.
+Age is measured from `observed_at`, the time of collection, not from the time of the post. Observations are deleted from
+the landing zone, the observation tables and `inbox/done`; media from the media folder. Derived data (posts, words,
+captions, labels) is kept, even if a partition is recomputed. The retention horizon is written to the lake before the
+first deletion. If a run is killed, the next run deletes the rest.
 """
 
 from collections.abc import Callable, Iterator
@@ -30,9 +30,9 @@ from instagram_assets.storage.retention_horizon import move_horizon
 
 @dataclass(frozen=True)
 class RetentionResult:
-    """The deleted items, or in a preview the items to delete, summed up by location and kind.
+    """The deleted items, or in a preview the items to delete, as totals by location and kind.
 
-    `waiting` is the number of landed files with expired rows that are kept because they are not materialized yet.
+    `waiting` is the number of landed files whose expired rows are kept because they are not materialized yet.
     """
 
     limits: RetentionLimits
@@ -65,7 +65,7 @@ class RetentionResult:
 def preview_retention(lake: UPath, settings: Settings, limits: RetentionLimits, days: Days) -> RetentionResult:
     """Returns what a retention run would delete now; nothing is changed.
 
-    `days` are the first and last day of the lake. Raises StorageError for damage.
+    `days` are the first and last day of the lake's partitions. Raises StorageError for a damaged file.
     """
     return RetentionResult(
         limits, expired_totals(_dues(lake, settings, limits, days), settings.zone), _waiting(lake, limits)
@@ -82,7 +82,8 @@ def apply_retention(
 ) -> RetentionResult:
     """Deletes expired data and returns what was deleted; `on_progress` is called after each item.
 
-    Raises StorageError when the disk refuses, or a table is damaged; items deleted before are not restored.
+    `days` are the first and last day of the lake's partitions; `now` is recorded as the time of the deletion. Raises
+    StorageError for a damaged file and on an I/O error; items deleted before the error are not restored.
     """
     done: list[ExpiredItem] = []
     for due in _dues(lake, settings, limits, days):
@@ -96,7 +97,7 @@ def apply_retention(
 
 
 def _dues(lake: UPath, settings: Settings, limits: RetentionLimits, days: Days) -> Iterator[ExpiredItem]:
-    # Source files expire by their rows in the landing zone, so they are checked before these go.
+    # Source files expire by their rows in the landing zone, so they are checked before these rows are deleted.
     if limits.raw:
         yield from expired_source_files(settings.folder("inbox"), lake, limits.raw)
         yield from expired_landing_rows(lake, limits.raw)

@@ -1,6 +1,6 @@
 """Retention of imported source files: deletes a file once all its rows have expired.
 
-Files that were never imported expire by their time of arrival.
+A file that was never imported expires by the time at which it was moved into its folder.
 """
 
 import os
@@ -25,21 +25,21 @@ from instagram_assets.storage.locks import folder_lock
 Moments = Sequence[datetime]
 _NOTES = (OBSERVED_AT_SUFFIX, ERROR_SUFFIX)
 _GOING = ".past."
-"""The prefix of a folder's name during its deletion: a repeated call deletes the rest."""
+"""Prefix of a folder's temporary name during its deletion, by which the next run finds it if this one is killed."""
 
 
 def expired_source_files(inbox: Path, lake: UPath, before: datetime) -> Iterator[ExpiredItem]:
-    """Yields the expired files in `done` and `rejected`; files that wait in the inbox are kept.
+    """Yields the expired files and folders in the inbox's subfolders `done` and `rejected`.
 
-    A landed file expires when all its records have expired, a folder when all its landed files have. Files that were
-    never landed expire by the time at which they were moved there. Files are identified by their hash, so all of them
-    are read.
+    An imported file expires if all its records have expired; a folder, if all its imported files have. Files that were
+    never imported expire by the time at which they were moved there. Files not processed yet are kept. Every file in
+    `done` is read, since it is identified by its SHA-256.
     """
     past, known = _past_hashes(lake, before)
     for folder in (inbox / DONE, inbox / REJECTED):
         for entry in _entries(folder):
             hashes = {path: file_sha256(path) for path in _files_of(entry)} if folder.name == DONE else {}
-            # Erasure rewrote some files: they landed under another hash.
+            # An erasure can have rewritten a file since it was imported; its manifest has the original hash.
             originals = {path: original_hash(lake, sha256) for path, sha256 in hashes.items()}
             landed = {path: sha256 for path, sha256 in originals.items() if sha256 in known}
             if entry.name.startswith(_GOING):
@@ -56,9 +56,9 @@ def expired_source_files(inbox: Path, lake: UPath, before: datetime) -> Iterator
 
 
 def _past_hashes(lake: UPath, before: datetime) -> tuple[dict[str, Moments], set[str]]:
-    """Returns (hash of each fully expired file → its first and last observation times, hashes of all landed files).
+    """Returns (hash of each fully expired file → first and last observation time of each table, all landed hashes).
 
-    The times are empty if the records of the file are deleted already.
+    The times are empty if the file's records are deleted already. Files not materialized yet do not count as expired.
     """
     known = manifest_versions(lake)
     past: dict[str, Moments] = {
@@ -73,7 +73,7 @@ def _past_hashes(lake: UPath, before: datetime) -> tuple[dict[str, Moments], set
 
 
 def _entries(folder: Path) -> Iterator[Path]:
-    """Yields the entries of a folder, without the sidecar files of other entries."""
+    """Yields the files and folders in a folder, without temporary files and the sidecar files of others."""
     names = sorted(os.listdir(folder)) if folder.is_dir() else []
     for name in names:
         about = next((name.removesuffix(ending) for ending in _NOTES if name.endswith(ending)), name)
@@ -114,7 +114,7 @@ def _remove(folder: Path, path: Path) -> None:
                 shutil.rmtree(going)
             else:
                 path.unlink(missing_ok=True)
-            # Sidecars go last: without the main file a repeated call still finds them.
+            # Sidecar files are deleted last: a repeated call finds them even if the main file is deleted already.
             for ending in _NOTES:
                 path.with_name(path.name + ending).unlink(missing_ok=True)
             if path.parent.is_dir():

@@ -1,9 +1,9 @@
 """Recognition of account names in text and bytes: which words are names, which fields have names, and Base64 forms.
 
-A distinctive name has a letter and a dot, a `_` or a digit; as a whole word it is always taken for an account. An
+A distinctive name has a letter, and a dot, a `_` or a digit; as a whole word it is always taken for an account. An
 ordinary word (`love`), a short one, a number, or a word of this program (`posts`, `raw_posts`) is taken for an account
-only where its context leaves no other meaning: after an @, in an Instagram URL, in a field of names, in a partition
-key, or as a folder of the lake.
+only if its context leaves no other meaning: after an @, in an Instagram URL, in a field of account names, in a
+partition key, or as a folder of the lake.
 """
 
 import base64
@@ -28,7 +28,7 @@ NAME_FIELDS = LISTS_OF_NAMES | {
     *("account", "source_account", "stated_account", "owner", "owner_username", "ownerUsername", "username"),
     *("userName", "user_name", "commenter", "author", "partition"),
 }
-"""Columns of tables, and fields of records, whose whole value is the name of an account, or names."""
+"""Columns of tables, and fields of records, whose whole value is an account name or a list of account names."""
 
 _SHORTEST = 4
 _TIME = re.compile(r"\d{1,2}[.]?(?:\d\d)?[ap]m", re.IGNORECASE)
@@ -70,27 +70,27 @@ _OF_THE_HISTORY = (
     "reels retention scrape tidy tidy_history tokens_known_parts_of_speech weekly_delta_upkeep weekly_reels "
     "weekly_tidy yesterday"
 )
-"""Jobs, steps, checks, sensors and schedules; a test holds them against the definitions."""
+"""Names of jobs, steps, checks, sensors and schedules; a test compares them with Dagster's definitions."""
 
 
 def is_distinctive(name: str) -> bool:
-    """Whether a name cannot be an ordinary word, a number or a time: it has a letter, and a dot, a `_` or a digit."""
+    """Returns whether a name is no ordinary word, number or time of day: it has a letter, and a dot, `_` or digit."""
     has_letter = any(map(str.isalpha, name)) and not _TIME.fullmatch(name)
     return len(name) >= _SHORTEST and has_letter and not name.isalpha() and not name.startswith("#")
 
 
 def is_word_of_ours(name: str) -> bool:
-    """Whether a name is also used by this program: as the name of a table, column, folder, job, asset or check."""
+    """Returns whether this program uses a name itself, for a table, column, folder, job, asset or check."""
     return name.casefold() in _names_of_ours()
 
 
 def counts_alone(name: str) -> bool:
-    """Whether a name as a whole word is always taken for an account, whatever its context."""
+    """Returns whether a name, as a whole word, is taken for an account in every context."""
     return is_distinctive(name) and not is_word_of_ours(name)
 
 
 def is_meant(name: str, before: str, after: str) -> bool:
-    """Whether a word that is not distinctive must be an account name, by the text right `before` and `after` it."""
+    """Returns whether a word that is not distinctive is an account name, by the text right `before` and `after` it."""
     found = _MEANT_BEFORE.search(before[-_LOOKED_AT:])
     if found and not (found["address"] and name.casefold() in NO_ACCOUNTS):
         return True
@@ -101,7 +101,10 @@ def is_meant(name: str, before: str, after: str) -> bool:
 
 @lru_cache(1)
 def vocabulary() -> frozenset[str]:
-    """Returns the words that are in files of this program anyway: formats, tables, columns and their meanings."""
+    """Returns the lower-case words that occur in every lake: names of formats, tables and columns, and their meanings.
+
+    Words with `_` are included as a whole and in their parts.
+    """
     meanings = [column.meaning for contract in CONTRACTS.values() for column in contract.columns]
     words = _words_in(" ".join((_OF_FORMATS, *meanings))) | _names_of_tables()
     return frozenset(part for word in words for part in (word, *word.split("_")))
@@ -122,20 +125,20 @@ def _words_in(text: str) -> set[str]:
 
 
 _FIRST_LETTERS = (0, 2, 3)
-"""Of four letters, the index of the first that holds nothing of the 0, 1 or 2 bytes before a word."""
+"""Index of the first of four Base64 letters that has no bits of the 0, 1 or 2 bytes before a word."""
 
 
 def base64_core(word: bytes, before: int) -> str:
     """Returns the Base64 letters of `word` that do not depend on the bytes around it.
 
-    `before` is the number of bytes (0 to 2) before the word in its group of three bytes.
+    `before` (0 to 2) is the number of bytes before the word in its group of three bytes, which is four letters.
     """
     letters = base64.b64encode(bytes(before) + word).decode()
     return letters[_FIRST_LETTERS[before] : (before + len(word)) * 8 // 6]
 
 
 def base64_decodings(run: str) -> Iterator[bytes]:
-    """Yields a run of Base64 letters (standard or URL-safe) decoded from each of its first four letters on."""
+    """Yields the bytes of a run of Base64 letters (standard or URL-safe), decoded at each of four alignments."""
     standard = run.replace("-", "+").replace("_", "/")
     for start in range(min(4, len(standard))):
         part = standard[start:]
@@ -146,7 +149,7 @@ def base64_decodings(run: str) -> Iterator[bytes]:
 def split_base64(run: str, start_index: int) -> Iterator[tuple[bytes, bytes]]:
     """Yields (bytes before a word, bytes from the word on) of a run of Base64 letters, for each of three alignments.
 
-    The word's `base64_core` begins at index `start_index` of the run.
+    `start_index` is the index in the run at which the word's `base64_core` begins.
     """
     decoded = list(base64_decodings(run))
     for before, first in enumerate(_FIRST_LETTERS):

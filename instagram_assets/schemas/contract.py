@@ -1,4 +1,4 @@
-"""The classes of contracts (table schemas): Column, Contract and View; and types and columns of several tables."""
+"""The classes of contracts (table schemas): Column, Contract and View; types and columns that several tables share."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,14 +9,17 @@ import pyarrow as pa
 from instagram_assets.errors import ContractError
 
 BY_CELL = ("account", "day")
-"""The partition columns of tables with a partition for each account and day (a cell)."""
+"""The partition columns of tables with a partition for each account and day (`cell` in names)."""
 BY_ACCOUNT = ("account",)
 BY_SEARCH = ("search",)
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column: name, Arrow type and meaning; if `added` to the contract in a later version, older files lack it."""
+    """A column: name, Arrow type and meaning.
+
+    `added` is true for a column that was added to the contract in a later version, so that older files lack it.
+    """
 
     name: str
     type: pa.DataType
@@ -26,7 +29,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Contract:
-    """A table's schema: meaning of a row, columns, key columns (unique per row), and partition columns."""
+    """A table's schema: what a row is, the columns, the key columns (unique per row), and the partition columns."""
 
     row: str
     columns: tuple[Column, ...]
@@ -47,7 +50,10 @@ class Contract:
         return self.schema.empty_table()
 
     def table(self, rows: list[dict[str, object]]) -> pa.Table:
-        """Returns rows as a table of this contract; a missing key is null. Raises ContractError for an unknown key."""
+        """Returns rows (column name → value) as a table of this contract; a missing column is null.
+
+        Raises ContractError for an unknown column.
+        """
         known = {column.name for column in self.columns}
         for row in rows:
             if unknown := row.keys() - known:
@@ -84,9 +90,10 @@ class Contract:
 class View:
     """A table that is not stored but computed, when it is read, by SQL over other tables.
 
-    `sql` returns the contract's columns, with rows in any order; `order` is their ORDER BY. `reads` has the needed
-    columns of each table. The view's rows of an account depend on that account's rows only; `by_day` tells whether the
-    same is true for a day. `partitions` are the columns by which its rows can be selected, as in a contract.
+    `sql` returns the contract's columns, with rows in any order; `order` is the text of an ORDER BY clause for them.
+    `reads` maps each table that the SQL reads to the columns it needs. The view's rows of an account must depend on
+    that account's rows only; `by_day` is true if the same holds for each day. `partitions` are the columns by which
+    its rows can be selected, as in a contract.
     """
 
     contract: Contract
@@ -115,7 +122,7 @@ EMBEDDING = pa.list_(pa.float32())
 WORDS = pa.list_(pa.struct([pa.field("word", pa.string()), pa.field("pos", pa.string())]))
 SCORED_WORDS = pa.list_(pa.struct([pa.field("word", pa.string()), pa.field("score", pa.float32())]))
 ARCHIVE_SCHEME = "archive"
-"""Of addresses of media that came in a person's own archive, `archive://ACCOUNT/PATH`: nobody can be asked for them."""
+"""URL scheme of media in a user's own Instagram export (`archive://ACCOUNT/PATH`), which cannot be downloaded."""
 SIZES = pa.list_(pa.struct([pa.field("month", pa.string()), pa.field("posts", pa.int64())]))
 
 ACCOUNT = Column("account", pa.string(), "Account that was collected, in lower case")

@@ -48,7 +48,7 @@ VIRALITY_MEASURES = {
     "views": "views",
     "plays": "plays",
 }
-"""The numbers that viral labels can be made of, each with its name for people."""
+"""The metrics from which viral labels can be computed: name → display name."""
 
 POST_METRICS = Contract(
     "one observation of one post",
@@ -66,7 +66,8 @@ POST_METRICS = Contract(
     ("account", "post_id", "observed_at"),
 )
 
-# A post once observed as a reel is a reel; of two rows with one timestamp the reel's is kept, then the larger counts.
+# A post that was ever observed as a reel is a reel. Of rows with equal timestamps one is kept: first the one that was
+# observed as a reel, then the one with the larger counts.
 POST_METRICS_VIEW = View(
     POST_METRICS,
     reads={"raw_posts": tuple(POST_METRICS.schema.names), "raw_reels": tuple(POST_METRICS.schema.names)},

@@ -92,7 +92,7 @@ EMBEDDINGS = Contract(
 )
 
 NOISE = -1
-"""The label of images that are in no cluster."""
+"""The cluster number of images that are in no cluster."""
 
 CLUSTERS = Contract(
     "one image",

@@ -19,21 +19,24 @@ from instagram_assets.schemas.contract import (
 )
 
 HIDDEN_LIKES = -1
-"""What collectors write as the number of likes when the owner hides it."""
+"""The number of likes that scrapers write if the owner hides it."""
 
 
 def are_likes_hidden(likes: int | None, flag: object = None) -> bool:
-    """True if the owner hides the number of likes: it is given as HIDDEN_LIKES, or `flag` is true."""
+    """Returns whether the owner hides the number of likes: `likes` is HIDDEN_LIKES, or the record's `flag` is true."""
     return likes == HIDDEN_LIKES or flag is True
 
 
 def visible_likes(likes: int | None, flag: object = None) -> int | None:
-    """Returns the number of likes; None when the owner hides it, even if the data contains a number."""
+    """Returns the number of likes; None if the owner hides it, even if the record has a number."""
     return None if are_likes_hidden(likes, flag) else likes
 
 
 def visible_likes_of(posts: pa.Table) -> Any:
-    """Returns `visible_likes` of each row of a table with `likes` and `likes_hidden`, as an Arrow array."""
+    """Returns each row's number of likes, null if hidden, of a table with `likes` and `likes_hidden`.
+
+    The result is an Arrow array of int64, shape (rows,).
+    """
     is_hidden = compute.equal(posts["likes"], HIDDEN_LIKES)
     flagged = compute.fill_null(posts["likes_hidden"], False)
     return compute.if_else(compute.or_(compute.fill_null(is_hidden, False), flagged), None, posts["likes"])
@@ -153,8 +156,8 @@ RAW_ADS = Contract(
 )
 
 
-# One table without partitions, like that of ads: a file of comments has the post of each comment, but rarely the
-# post's owner, so there is no account to partition by; and comments are queried by post.
+# Unpartitioned, as `raw_ads`: files of comments have the post of each comment, but rarely the post's owner, so there
+# is no account to partition by. Comments are queried by post.
 RAW_COMMENTS = Contract(
     "one observation of one comment",
     (

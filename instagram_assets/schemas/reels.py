@@ -27,9 +27,9 @@ TIMELINE = pa.list_(
         ]
     )
 )
-"""Parts of a video in their order: from and to in seconds, what happens, and what is said."""
+"""Type of the consecutive segments of a video: start and end in seconds, what happens, and what is said."""
 KEY_MOMENTS = pa.list_(pa.struct([pa.field("at", pa.float64()), pa.field("event", pa.string())]))
-"""Moments of a video: seconds from its start, and what happens."""
+"""Type of the key moments of a video: seconds from its start, and what happens."""
 
 _VIDEO_ID = Column("video_id", pa.string(), "SHA-256 of the video's bytes; null unless it is stored")
 

@@ -26,6 +26,10 @@ from instagram_assets.schemas.contract import (
 
 _SEARCH = Column("search", pa.string(), "Name of the search: its partition and its folder")
 _RANK = Column("rank", pa.int32(), "Place in the page's results, from 1")
+_QUERY_SCORE = "Cosine of its cluster's centre and the query's text; null unless asked for"
+_QUERY_SIMILARITY = Column(
+    "query_similarity", pa.float32(), "Cosine of the image and the query's text; null unless asked for", added=True
+)
 
 SEARCH_RESULTS = Contract(
     "one candidate of an image search",
@@ -87,11 +91,16 @@ SEARCH_CLUSTERS = Contract(
         IMAGE_ID,
         Column("cluster", pa.int32(), "Number of its cluster; -1: noise"),
         Column("distance", pa.float32(), "Cosine distance to its cluster's centre; null for noise"),
-        Column(
-            "query_score", pa.float32(), "Cosine of its cluster's centre and the query's text; null unless asked for"
-        ),
+        Column("query_score", pa.float32(), _QUERY_SCORE),
         Column("is_subject", pa.bool_(), "In the cluster that was taken for the subject"),
         Column("near_group", pa.string(), "First image_id among its near-duplicates; its own if none"),
+        _QUERY_SIMILARITY,
+        Column(
+            "query_readable",
+            pa.bool_(),
+            "The embedding model's tokenizer knows the letters of the query; null unless asked for",
+            added=True,
+        ),
     ),
     ("search", "image_id"),
     BY_SEARCH,
@@ -128,6 +137,8 @@ SEARCH_DATASET = Contract(
         SHARPNESS,
         Column("cluster", pa.int32(), "Number of its cluster; -1: noise"),
         Column("distance", pa.float32(), "Cosine distance to its cluster's centre"),
+        Column("query_score", pa.float32(), _QUERY_SCORE, added=True),
+        _QUERY_SIMILARITY,
     ),
     ("search", "rank"),
     BY_SEARCH,
@@ -141,7 +152,7 @@ KEPT, DROPPED = "kept by hand", "dropped by hand"
 
 @dataclass(frozen=True)
 class Override:
-    """A user's decision (keep or drop) about one image, with its reason (can be empty) and timestamp."""
+    """A user's decision to keep or drop one image, with its reason `why` (can be empty) and timestamp."""
 
     decision: Decision
     why: str
@@ -155,4 +166,4 @@ class Override:
 
 
 NOTHING: Mapping[str, Override] = {}
-"""The overrides of a search about which nobody decided anything."""
+"""An empty mapping of overrides, for a search without keep or drop decisions."""

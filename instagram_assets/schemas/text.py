@@ -71,7 +71,7 @@ GROUP BY account, day, word, pos
 )
 
 ALL_ACCOUNTS = "all"
-"""The `scope` of topics that are made of the posts of every account."""
+"""The `scope` of topics that were computed over the posts of all accounts together."""
 
 TOPICS = Contract(
     "one topic: a cluster of images or a group of images with similar captions",

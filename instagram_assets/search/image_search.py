@@ -156,7 +156,7 @@ def clean_query(query: str) -> str:
 def read_saved_results(file: Path, site: Site) -> SearchReport:
     """Reads the results from a page saved in a browser, without opening a browser.
 
-    Raises FileError if the file is no saved page, a subclass of SearchError if no images are found on it.
+    Raises FileError if the file is not a saved page, a subclass of SearchError if no images are found on it.
     """
     begun = time.monotonic()
     html = read_saved(file)

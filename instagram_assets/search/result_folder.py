@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from instagram_assets.datasets.image_folder import Row, why_not, write_declared
+from instagram_assets.datasets.image_folder import write_declared
+from instagram_assets.datasets.image_folder_card import Row, why_not
 from instagram_assets.errors import NothingKeptError
 from instagram_assets.privacy.pseudonyms import Pseudonymizer
 from instagram_assets.report.contact_sheets import captioned_sheet, labelled_sheet
@@ -68,6 +69,7 @@ def write_search_folder(
     request: Mapping[str, object],
     by_hand: Mapping[str, Override],
     pseudonyms: Pseudonymizer | None,
+    warnings: Sequence[str] = (),
     *,
     folder: Path,
     if_none: Path,
@@ -77,11 +79,11 @@ def write_search_folder(
     """Writes the output folder of a search: the selected images, and a manifest with a row for each candidate.
 
     If no image was good enough, the folder `if_none` is written instead of `folder`, so that a search without results
-    does not empty `folder`; only if the user rejected all images by hand, `folder` is written without images. `refresh`
-    and `reencoded` are passed on to `write_declared`, which writes the files.
+    does not empty `folder`; only if the user rejected all images by hand, `folder` is written without images.
+    `warnings`, `refresh` and `reencoded` are passed on to `write_declared`, which writes the files.
     """
     some = any(row["kept"] or (row["reason"] or "").startswith(DROPPED) for row in rows)
     target = folder if some else if_none
     options = {"reencoded": reencoded, "refresh": refresh or not some}
-    true, notes = write_declared(pseudonyms, target, rows, files, request, by_hand, **options)
+    true, notes = write_declared(pseudonyms, target, rows, files, request, by_hand, warnings, **options)
     return SearchFolder(target, true, files, notes, not some)

@@ -145,7 +145,7 @@ def read_results_page(html: str, site: Site, selectors: Sequence[str]) -> Result
 
 
 def _usable(text: str) -> str:
-    """Returns a URL percent-encoded; empty if it is no valid http(s) URL."""
+    """Returns a URL percent-encoded; empty if it is not a valid http(s) URL."""
     text = text.strip()
     if text.startswith("//"):
         text = f"https:{text}"

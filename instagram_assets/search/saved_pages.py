@@ -35,7 +35,7 @@ _OTHERS = {
 
 
 def read_saved(file: Path) -> str:
-    """Returns the HTML of a saved page. Raises FileError if the file is no saved page."""
+    """Returns the HTML of a saved page. Raises FileError if the file is not a saved page."""
     try:
         data = file.read_bytes()
     except OSError as error:

@@ -8,6 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from instagram_assets.arrow import compute
+from instagram_assets.errors import ModelError
 from instagram_assets.schemas import SEARCH_CLUSTERS
 from instagram_assets.schemas.images import NOISE
 from instagram_assets.search.search_requests import SearchRequest
@@ -45,7 +46,9 @@ def choose_subject(
 ) -> SubjectChoice:
     """Chooses the largest cluster or, given a text embedding, the one with the nearest centroid.
 
-    `text` is the embedding of the query. Of equally good clusters, the one with the lowest label is chosen.
+    `text` is the embedding of the query. Of equally good clusters, the one with the lowest label is chosen. There is no
+    threshold: cosines of texts and images differ by model (about 0.2 to 0.35 for what fits with CLIP, less with
+    SigLIP), and a model's scale and bias of logits keep their order, which is all that counts here.
     """
     first = largest_cluster(labels)
     if text is None or first.label == NOISE:
@@ -94,12 +97,21 @@ class ClusteredSearch(NamedTuple):
     """The result of clustering a search's images by DBSCAN.
 
     `table` has the rows of the table `search_clusters`, `choice` the cluster that shows the subject. `sweep` has the
-    numbers of clusters and of images in none as curves over eps, the neighbourhood radius of DBSCAN.
+    numbers of clusters and of images in none as curves over eps, the neighbourhood radius of DBSCAN. `warnings` are
+    those of `query_warnings`.
     """
 
     table: pa.Table
     choice: SubjectChoice
     sweep: dict[str, list[tuple[float, float]]]
+    warnings: list[str]
+
+
+class _QueryText(NamedTuple):
+    """The embedding of a query, and whether the embedding model can read it."""
+
+    vector: NDArray[np.float32]
+    is_readable: bool
 
 
 def clusters_table(
@@ -116,12 +128,12 @@ def clusters_table(
 
     rows = embeddings.filter(compute.equal(embeddings["status"], "ok"))
     if not rows.num_rows:
-        return ClusteredSearch(SEARCH_CLUSTERS.empty(), SubjectChoice(NOISE, False, {}), {})
+        return ClusteredSearch(SEARCH_CLUSTERS.empty(), SubjectChoice(NOISE, False, {}), {}, [])
     image_ids: list[str] = rows["image_id"].to_pylist()
     vectors = as_vectors(rows["embedding"])
     labels = dbscan(vectors, request.eps, request.min_samples)
     text = _meaning(request.query, settings) if request.subject == "query" else None
-    choice = choose_subject(labels, vectors, text)
+    choice = choose_subject(labels, vectors, text and text.vector)
     hashes: dict[str, str | None] = dict(zip(images["image_id"].to_pylist(), images["phash"].to_pylist(), strict=True))
     phashes = [hashes.get(image_id) for image_id in image_ids]
     distance = centre_distances(labels, vectors)
@@ -134,6 +146,8 @@ def clusters_table(
             "query_score": pa.array([choice.scores.get(label) for label in labels.tolist()], pa.float32()),
             "is_subject": pa.array((labels == choice.label) & (labels != NOISE)),
             "near_group": near_duplicate_groups(image_ids, phashes, vectors, settings.quality.near_duplicate_bits),
+            "query_similarity": vectors @ text.vector if text else pa.nulls(len(image_ids)),
+            "query_readable": [text and text.is_readable] * len(image_ids),
         },
         schema=SEARCH_CLUSTERS.schema,
     )
@@ -142,10 +156,26 @@ def clusters_table(
         "clusters": [(point.eps, float(point.clusters)) for point in points],
         "noise": [(point.eps, point.noise_share * len(image_ids)) for point in points],
     }
-    return ClusteredSearch(table, choice, sweep)
+    return ClusteredSearch(table, choice, sweep, query_warnings(table, request.query, rows["model"][0].as_py()))
 
 
-def _meaning(text: str, settings: Settings) -> NDArray[np.float32]:
+def query_warnings(clusters: pa.Table, query: str, model: str) -> list[str]:
+    """Returns the warning if the subject was chosen by a query that the model, given by its label, cannot read.
+
+    `clusters` has the rows of `search_clusters`, which tell it.
+    """
+    from instagram_assets.vision.readable_texts import unreadable_warning
+
+    is_unread = compute.any(compute.equal(clusters["query_readable"], False)).as_py()
+    return [unreadable_warning(model, query)] if is_unread else []
+
+
+def _meaning(text: str, settings: Settings) -> _QueryText:
+    """Raises ModelError if the model gives the text no embedding."""
     from instagram_assets.vision.embed import open_embedder
 
-    return open_embedder(pipeline.find_embedder(settings), settings.models).texts([text])[0]
+    embedder = open_embedder(pipeline.find_embedder(settings), settings.models)
+    vector = embedder.texts([text])[0]
+    if not np.isfinite(vector).all():
+        raise ModelError(f"{embedder.label} makes no vector of {text!r}. Try other words, or the largest cluster.")
+    return _QueryText(vector, embedder.reads(text))

@@ -1,10 +1,13 @@
 """Definitions of all settings: meaning, default, allowed range and environment variable."""
 
+from instagram_assets.settings.analysis import ALL_LAYERS as ALL_LAYERS
+from instagram_assets.settings.analysis import LIKE_SOURCE as LIKE_SOURCE
 from instagram_assets.settings.analysis import AgeSettings as AgeSettings
 from instagram_assets.settings.analysis import GeminiSettings as GeminiSettings
 from instagram_assets.settings.analysis import ReelSettings as ReelSettings
 from instagram_assets.settings.analysis import TextSettings as TextSettings
 from instagram_assets.settings.analysis import ViralitySettings as ViralitySettings
+from instagram_assets.settings.analysis import like_source as like_source
 from instagram_assets.settings.collection import AccountSettings as AccountSettings
 from instagram_assets.settings.collection import ApifySettings as ApifySettings
 from instagram_assets.settings.collection import CollectionSettings as CollectionSettings

@@ -1,7 +1,8 @@
 """Settings of the analyses of posts: words and topics, virality, reels (by a language model), and the age model."""
 
 import re
-from typing import Literal, Self
+from collections.abc import Mapping
+from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -144,6 +145,29 @@ class GeminiSettings(SettingsSection):
         return safe_address(url, "the key")
 
 
+ALL_LAYERS = 1000
+"""As `trained_layers`: more than any language model has, so all of them, and the embeddings."""
+LIKE_SOURCE: Mapping[str, Any] = {
+    "learn_rate": 5e-6,  # as its code says; its README says 2e-5
+    "head_learn_rate": 5e-6,
+    "optimizer": "adam",
+    "class_weights": False,
+    "trained_layers": ALL_LAYERS,
+    "epoch_num": 10,
+    "head_epoch_num": 0,
+    "patience": 1000,
+    "accumulation_steps": 10,
+    "max_seq_len": 18,
+}
+"""How the age model of bumc_instascraping was trained: what `AgeSettings.like_source` sets, unless set otherwise."""
+
+
+def like_source(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of the age model in `given`, completed by `LIKE_SOURCE`; one learning rate is that of all weights."""
+    rate = {"head_learn_rate": given["learn_rate"]} if "learn_rate" in given else {}
+    return {**LIKE_SOURCE, **rate, **given}
+
+
 class AgeSettings(SettingsSection):
     """The age model, which is off until it is enabled and its purpose is stated."""
 
@@ -161,14 +185,25 @@ class AgeSettings(SettingsSection):
         default="age", pattern=r"^\w[\w.-]*$", description="Folder of the trained model, below `age` in the data folder"
     )
     age_cutoff: int = Field(default=21, ge=1, le=120, description="The label is 1 for people of this age and older")
+    like_source: bool = Field(
+        default=False,
+        description="Train as the age model of bumc_instascraping was trained; what else is set wins (docs/age.md)",
+    )
     learn_rate: float = Field(default=2e-5, gt=0, le=1, description="Learning rate of the language model's layers")
     head_learn_rate: float = Field(default=1e-3, gt=0, le=1, description="Learning rate of the layers on top of it")
+    optimizer: Literal["adamw", "adam"] = Field(default="adamw", description="`adamw` or `adam`, in both stages")
+    class_weights: bool = Field(
+        default=True, description="Weigh both sides of the cut-off alike in the loss, however many people they have"
+    )
     epoch_num: int = Field(default=10, ge=1, le=1000, description="Most passes over the users while fine-tuning")
     head_epoch_num: int = Field(
         default=30, ge=0, le=1000, description="Most passes of the first stage, with the language model frozen"
     )
     trained_layers: int = Field(
-        default=4, ge=0, le=1000, description="Layers of the language model, from the top, that are fine-tuned"
+        default=4,
+        ge=0,
+        le=ALL_LAYERS,
+        description="Layers of the language model, from the top, that are fine-tuned; more than it has: embeddings too",
     )
     patience: int = Field(default=5, ge=1, le=1000, description="Passes without a better validation AUC before the end")
     max_seq_len: int = Field(default=18, ge=2, le=8192, description="Longest post, in tokens; the rest is cut off")
@@ -193,3 +228,12 @@ class AgeSettings(SettingsSection):
         default="auto",
         description="`fp32`, `bf16`, or `auto`: bf16 where the hardware multiplies in it; trained weights stay fp32",
     )
+
+    @model_validator(mode="after")
+    def _preset(self) -> Self:
+        """Applies `LIKE_SOURCE` to what is not set explicitly; what it applies does not count as set."""
+        if self.like_source:
+            values = like_source(self.model_dump(include=self.model_fields_set))
+            for name in LIKE_SOURCE.keys() - self.model_fields_set:
+                object.__setattr__(self, name, values[name])  # the section is frozen for others
+        return self

@@ -38,7 +38,8 @@ class ModelSettings(SettingsSection):
     )
     caption_revision: str = Field(default="main", description="Its revision on the hub; pin a commit to keep it")
     embedding_model: str = Field(
-        default="openai/clip-vit-base-patch32", description="Embedding model: a hub id or a folder"
+        default="openai/clip-vit-base-patch32",
+        description="Embedding model: a hub id or a folder; for words in Korean one that reads it, see docs/search.md",
     )
     embedding_revision: str = Field(
         default="refs/pr/15",
@@ -47,9 +48,10 @@ class ModelSettings(SettingsSection):
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(
         default="auto", description="`auto`, `cpu`, `cuda` or `mps`; `auto` takes the fastest there is"
     )
-    precision: Literal["auto", "fp32", "bf16"] = Field(
+    precision: Literal["auto", "fp32", "bf16", "int8"] = Field(
         default="auto",
-        description="`fp32`, `bf16`, or `auto`: bf16 where the hardware multiplies in it; elsewhere bf16 is the slower",
+        description="`fp32`, `bf16`, or `auto`: bf16 where the hardware multiplies in it; elsewhere it is slower. "
+        "`int8` is less exact and faster, on processors with AVX-512 VNNI or AMX alone",
     )
     draft: bool = Field(
         default=False, description="Decode JPEGs smaller than they are: faster, and embeddings differ by about 0.0001"

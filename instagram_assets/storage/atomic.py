@@ -22,7 +22,7 @@ from instagram_assets.errors import StorageError
 
 _TEMPORARY = re.compile(r"^\..*\.(?P<host>[^.]*)\.(?P<pid>\d+)\.[0-9a-f]{32}\.tmp$")
 
-# File names are limited to 255 bytes; host, process and 32 digits need the rest.
+# File names are limited to 255 bytes; the host name, the process id and 32 hexadecimal digits need the rest.
 _LONGEST_STEM = 110
 _REMEDIES = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "Free space on that disk"),
@@ -37,7 +37,7 @@ _REMEDIES = {
 
 
 def is_local(path: UPath) -> bool:
-    """Whether the path is on a local file system."""
+    """Returns whether a path is on a local file system, not in an object store."""
     return path.protocol in ("", "file")
 
 
@@ -52,9 +52,9 @@ def write_atomic(
     """Create or replace the file `path` atomically with the bytes that the callback `write` writes.
 
     Until the new file is complete the old one is kept. With `sync_folder=False` the caller fsyncs the folder and new
-    parent folders itself, once for many files. The file's temporary files of dead processes are removed, except with
-    `sync_folder=False` or `sweep_folder=False` (it costs a listing of the folder). With `private` only the current user
-    can read the file. Raises StorageError on an I/O error.
+    parent folders itself, once for many files. Temporary files of `path` that dead processes left are removed too,
+    unless `sync_folder` or `sweep_folder` is false; this lists the folder. With `private` the file's mode is 0600; an
+    object store ignores it. Raises StorageError on an I/O error.
     """
     target = UPath(path)
     try:
@@ -169,7 +169,10 @@ def sweep(folder: Path) -> int:
 
 
 def sweep_in(folder: Path) -> int:
-    """Like `sweep`, for the files directly in the folder."""
+    """Remove the temporary files of dead processes of this host in `folder`, without subfolders; returns their number.
+
+    A missing folder counts as empty.
+    """
     try:
         return sum(_remove_if_dead(folder / name) for name in os.listdir(folder) if _TEMPORARY.match(name))
     except FileNotFoundError:

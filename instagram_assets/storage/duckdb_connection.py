@@ -1,7 +1,7 @@
 """Sandboxed DuckDB connections over the lake: SQL can use only the tables that are passed to the connection.
 
-Parquet files are read by the lake's own readers, which verify checksums and support object stores; DuckDB gets record
-batches, and writes only temporary files for data that do not fit into memory.
+The lake's own readers read the Parquet files, since they verify checksums and support object stores; DuckDB receives
+record batches. It writes only temporary files, for data that do not fit into memory.
 """
 
 import tempfile
@@ -25,14 +25,17 @@ _MEMORY = "512MB"
 
 
 class Query(Protocol):
-    """A function that runs an SQL query, with `$1`, `$2`, … for its parameters, and returns the rows."""
+    """A function that runs an SQL statement and returns its rows; `values` are the parameters `$1`, `$2`, and so on."""
 
     def __call__(self, sql: str, *values: Any) -> pa.Table: ...
 
 
 @dataclass
 class Source:
-    """The Parquet files of a lake table as an Arrow stream, which DuckDB reads again for each query."""
+    """The Parquet files of a lake table as an Arrow stream, which DuckDB reads again for each query.
+
+    `error` is the exception that the last read raised, or None.
+    """
 
     table: str
     columns: Sequence[str]
@@ -56,13 +59,18 @@ class Source:
 
 @contextmanager
 def connected(what: str, sources: Mapping[str, Source]) -> Generator[Query]:
-    """Context manager that yields a query function over these tables; `what` names the caller in error messages."""
+    """Context manager that yields a query function over these tables; `what` names the caller in error messages.
+
+    `sources` maps table names to their files. The query function raises QueryError for invalid SQL, and StorageError
+    if the data fit neither into memory (512 MB) nor on the disk for temporary files. Read errors of the lake are
+    raised unchanged.
+    """
     import duckdb
 
     with tempfile.TemporaryDirectory(prefix="instagram_assets-sql-") as folder:
         config: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": _MEMORY,
-            "threads": 1,  # one Python thread reads the files: a second one only waits, and costs half again
+            "threads": 1,  # one Python thread reads the files: a second DuckDB thread only waits, and costs 50 % more
             "temp_directory": folder,
             "preserve_insertion_order": False,
             "autoinstall_known_extensions": False,
@@ -73,7 +81,7 @@ def connected(what: str, sources: Mapping[str, Source]) -> Generator[Query]:
                 connection.register(name, source)
             for setting in (
                 "TimeZone = 'UTC'",
-                # Else a name in SQL may refer to a Python variable.
+                # Otherwise a table name in SQL could refer to a Python variable.
                 "python_enable_replacements = false",
                 "enable_external_access = false",
                 "lock_configuration = true",

@@ -1,13 +1,13 @@
 """Dagster's event log in SQLite, optimized for runs over many partitions: each event of a partition is stored once.
 
 Stock SQLite storage commits four times per event and stores each asset event twice, which makes the event log the main
-cost of a run over many partitions. Here the events of partitions (`cells`) are stored in the index database only, in
+cost of a run over many partitions. Here partition events (`cells` in names) are stored in the index database only, in
 one transaction per batch, and the run's own log has one summary per asset. Dagster passes events in batches if
-DAGSTER_EVENT_BATCH_SIZE is set. Every query about partitions returns what stock storage returns, from the index.
+DAGSTER_EVENT_BATCH_SIZE is set. Queries about partitions read the index, and return what stock storage returns.
 Intended differences: the log of a run has one event per asset and event type; the planned events of more than HANDFUL
-partitions are one event, with the subset of partitions; the materializations of more than HANDFUL partitions have less
-metadata, and their tags are stored in the events only. Rows of partitions have no step key, and summaries in a run's
-log have no asset key; so one database can hold both.
+partitions are one event with a partition subset; materializations of more than HANDFUL partitions have less metadata,
+and their tags are stored in the events only. Rows of partition events have no step key, and summaries in a run's log
+have no asset key, so that one database can hold both.
 
 Written against dagster 1.13.27. Private names of Dagster used here and in `event_log_plans`: `_event_to_row`,
 `_store_asset_event_tags`, `_store_asset_event`, `_get_assets_details`, `_add_assets_wipe_filter_to_query` and
@@ -66,23 +66,23 @@ IN_INDEX_ONLY = sa.and_(
     LOG.run_id != "",
     LOG.dagster_event_type.in_([kind.value for kind in OF_CELLS]),
 )
-"""Rows of partitions, which are not in the log of their run. Events outside runs have no step either."""
+"""SQL condition: rows of partition events, which their run's log lacks. Events outside runs have no step key either."""
 _ENDED_BADLY = {DagsterEventType.PIPELINE_FAILURE, DagsterEventType.PIPELINE_CANCELED}
 _STEP_ENDED = {DagsterEventType.STEP_SUCCESS, DagsterEventType.STEP_FAILURE, DagsterEventType.STEP_UP_FOR_RETRY}
 
 _Told: TypeAlias = tuple[str, str | None, str, str]
-"""Run, step, asset and event type: the key of a summary in a run's log."""
+"""The key of a summary in a run's log: (run id, step key, asset key, event type)."""
 _Kinds: TypeAlias = DagsterEventType | set[DagsterEventType] | None
 
-make_first_objects()  # every process that plans or makes a run has this log
+make_first_objects()  # here, because every process that plans or executes a run loads this event log
 
 
 class CellEventLog(SqlEventLogStorage):
-    """Mixin, optimized for runs over many partitions, to be listed before a stock event log storage as base class."""
+    """Mixin that optimizes an event log for runs over many partitions; the base class before the stock storage."""
 
     @cached_property
     def _told(self) -> dict[_Told, tuple[int, CellCounts]]:
-        """Run, step, asset and event type → (row id in the run's log, counts so far), for running steps."""
+        """Summaries of running steps: summary key → (row id in the run's log, partition and row counts so far)."""
         return {}
 
     @property
@@ -90,7 +90,7 @@ class CellEventLog(SqlEventLogStorage):
         return True
 
     def store_event(self, event: EventLogEntry) -> None:
-        """Store one event; before the end of a failed run, also planned events of its missing partitions."""
+        """Store an event; if it ends a failed run, first store planned events of the partitions not materialized."""
         if is_of_cells(event):
             self.store_event_batch([event])
             return
@@ -104,14 +104,14 @@ class CellEventLog(SqlEventLogStorage):
     def _plan_what_failed(self, run_id: str) -> None:
         try:
             self._insert_planned(what_failed(self, self._instance_or_none, run_id))
-        except Exception:  # the end of the run must be stored whatever happens here
+        except Exception:  # the event that ends the run must be stored even if this fails
             logging.getLogger(__name__).exception(f"Which cells run {run_id} did not make could not be stored.")
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
-        """Store events; those of partitions in one transaction per run.
+        """Store a batch of events; partition events are stored in one transaction per run.
 
-        If this raises, Dagster stores each event again, one by one. So the transaction of the shared index database is
-        first, before the run's own log: if it fails, no event of the batch is stored yet, and none is stored twice.
+        If this raises, Dagster stores each event again, one by one. So the shared index database is written before the
+        run's own log: if its transaction fails, no partition event is stored yet, and none will be stored twice.
         """
         cells: dict[str, list[EventLogEntry]] = defaultdict(list)
         for event in events:
@@ -159,10 +159,10 @@ class CellEventLog(SqlEventLogStorage):
         many: Sequence[Sequence[EventLogEntry]],
         entries: Mapping[_Told, EventLogEntry],
     ) -> dict[_Told, int]:
-        """Store the events of partitions in one transaction; with a single database the run log's `entries` too.
+        """Store partition events in one transaction; with a single database also `entries`, the run log's summaries.
 
-        `many` are lists of materializations of more than HANDFUL partitions, one list per asset, whose tags are stored
-        in the events only; `few` are all other events. Returns the row ids of the stored entries.
+        `many` has a list of materializations for each asset with more than HANDFUL partitions; their tags are stored in
+        the events only. `few` are all other events. Returns summary key → row id of each stored summary.
         """
         insert = sa.insert(SqlEventLogStorageTable)
         with_id = insert.returning(LOG.id, sort_by_parameter_order=True)
@@ -243,7 +243,7 @@ class CellEventLog(SqlEventLogStorage):
         )
         with self.index_connection() as connection:
             made = connection.execute(query).scalar_one()
-        # Wiped events are gone from a separate index, and still in the run's log.
+        # After an asset is wiped, a separate index no longer has its events; the run's log still has them.
         return copy(stats, materializations=max(made, stats.materializations) if self.is_run_sharded else made)
 
     def get_latest_tags_by_partition(
@@ -255,7 +255,7 @@ class CellEventLog(SqlEventLogStorage):
         before_cursor: int | None = None,
         after_cursor: int | None = None,
     ) -> Mapping[str, Mapping[str, str]]:
-        """Returns the tags `tag_keys` of each partition's newest event, from the table of tags or the event."""
+        """Returns the tags `tag_keys` of each partition's newest event, from the tag table or the event itself."""
         chosen = (asset_key, event_type, tag_keys, asset_partitions, before_cursor, after_cursor)
         return newest_tags_of_many(self, *chosen) | dict(super().get_latest_tags_by_partition(*chosen))
 
@@ -274,7 +274,7 @@ class CellEventLog(SqlEventLogStorage):
         filter_tags: Mapping[str, str] | None = None,
         filter_event_id: int | None = None,
     ) -> Sequence[Mapping[str, str]]:
-        """Returns the tags of each event of an asset, from the table of tags or the event."""
+        """Returns the tags of each event of an asset, from the tag table or the event itself."""
         in_table = super().get_event_tags_for_asset(asset_key, filter_tags, filter_event_id)
         return [*in_table, *tags_of_many(self, asset_key, filter_tags or {}, filter_event_id)]
 
@@ -343,8 +343,8 @@ def _keep_ids_in_commit_order(connection: sa.Connection) -> None:
 
 
 def _newest_of_each_asset(stored: Sequence[tuple[EventLogEntry, int]]) -> Iterator[tuple[EventLogEntry, int]]:
-    # An asset's row holds its newest event of each type. Rows are locked in the order of their names,
-    # so that two runs never wait for each other.
+    # A row of `asset_keys` holds the asset's newest event of each type. Rows are locked in the order of
+    # asset names, so that two runs cannot deadlock.
     newest = {(str(e.get_dagster_event().asset_key), str(e.dagster_event_type)): (e, i) for e, i in stored}
     for _, pair in sorted(newest.items(), key=lambda item: (item[0][0], item[1][1])):
         yield pair

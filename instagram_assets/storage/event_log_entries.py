@@ -15,9 +15,9 @@ from dagster._core.definitions.data_version import (
 from dagster._core.events import AssetMaterializationPlannedData, AssetObservationData, StepMaterializationData
 
 UNTOUCHED = "instagram_assets/untouched"
-"""Metadata flag of a partition that had no rows and got none: its materialization is not stored."""
+"""Metadata flag of a partition without rows before and after the run: its materialization is not stored."""
 HANDFUL = 10
-"""Up to so many partitions of an asset, a run is stored as in stock Dagster, event by event."""
+"""The maximum number of partitions of an asset whose events are stored one by one, as in stock Dagster."""
 PLANNED = DagsterEventType.ASSET_MATERIALIZATION_PLANNED
 MADE = DagsterEventType.ASSET_MATERIALIZATION
 OBSERVED = DagsterEventType.ASSET_OBSERVATION
@@ -26,7 +26,7 @@ ROWS = "dagster/partition_row_count"
 
 
 class CellCounts(NamedTuple):
-    """The number of partitions of an asset that a step has reported so far, and their rows (null: unknown)."""
+    """The number of partitions of an asset that a step has reported so far, and their total rows (None: unknown)."""
 
     cells: int = 0
     rows: int | None = None
@@ -39,7 +39,7 @@ class CellCounts(NamedTuple):
 
 
 def is_of_cells(entry: EventLogEntry) -> bool:
-    """Whether an event is about a partition or a set of partitions."""
+    """Returns whether an event of a run is about one partition or a set of partitions."""
     if not entry.run_id:
         return False
     if made := materialization_of(entry):
@@ -63,7 +63,7 @@ def materialization_of(entry: EventLogEntry) -> dg.AssetMaterialization | None:
 
 
 def cells_of(entry: EventLogEntry) -> Set[str]:
-    """Returns the partitions that an event is about."""
+    """Returns the keys of the partitions that an event is about; empty if it is about none."""
     if made := materialization_of(entry):
         return {made.partition} if made.partition is not None else set()
     event = entry.get_dagster_event()
@@ -80,18 +80,18 @@ def of_each_cell(entry: EventLogEntry) -> list[EventLogEntry]:
 
 
 def planned(entry: EventLogEntry, cell: str | None) -> EventLogEntry:
-    """Returns a planned event for the partition `cell` of its asset; for no particular partition if `cell` is None."""
+    """Returns a copy of a planned event with the partition key `cell`; without a partition if `cell` is None."""
     event = entry.get_dagster_event()
     data = AssetMaterializationPlannedData(event.asset_materialization_planned_data.asset_key, partition=cell)
     return entry._replace(dagster_event=event._replace(event_specific_data=data))
 
 
 def lightened(entry: EventLogEntry) -> EventLogEntry:
-    """Returns a materialization event without metadata that is equal for its whole run and never read.
+    """Returns a materialization event without the fields that are equal in its whole run and never read.
 
-    The tags with input versions are removed too, unless the asset has its own code version. In a run of a hundred
-    partitions or more Dagster stores the newest version of any partition of the input there; without them the UI
-    compares timestamps to see whether a partition is out of date, which is right for each partition.
+    The tags with input versions are removed too, unless the asset has its own code version. In a run of 100 partitions
+    or more, Dagster sets them to the newest version of any partition of the input. Without them the UI compares
+    timestamps to find out-of-date partitions, which is correct for each partition.
     """
     event = entry.get_dagster_event()
     data = event.step_materialization_data
@@ -113,7 +113,10 @@ def kept_tags(made: dg.AssetMaterialization, run_id: str) -> dict[str, str]:
 
 
 def summary(newest: EventLogEntry, counted: CellCounts) -> EventLogEntry:
-    """Returns an asset's entry in the run's log: the event of a single partition unchanged, else a summary."""
+    """Returns an asset's entry in the run's log: the event of a single partition unchanged, otherwise a summary.
+
+    `newest` is the asset's last event of one type; `counted` are the counts of all of them so far.
+    """
     event = newest.get_dagster_event()
     key = event.asset_key
     if newest.dagster_event_type == PLANNED:
@@ -148,7 +151,8 @@ _Row = dict[str, Any]
 def rows_of_many(events: Sequence[EventLogEntry], row_of: Callable[[EventLogEntry], _Row]) -> Iterator[_Row]:
     """Yields the database rows of many materializations of one asset by one step, each shortened by `lightened`.
 
-    `row_of` is the storage's own function from an event to its row.
+    `row_of` is the storage's method that converts an event to a database row. It is slow, so rows whose only metadata
+    is the row count are made by changing a copy of the first one.
     """
     pattern: _Row = {}
     entry: Any = None

@@ -1,8 +1,8 @@
 """Planned events of many partitions: one row per asset during the run, then one row per failed partition.
 
-For a run of many partitions Dagster stores one planned event per asset, with all its partitions; while the run lasts
-they are in progress. If it fails, planned events of single partitions are added as by stock Dagster, so that the UI
-shows these partitions as failed.
+For a run of many partitions Dagster stores one planned event per asset, with all its partitions. Until the run ends,
+these partitions count as in progress. If the run fails, one planned event per failed partition is added, as in stock
+Dagster, so that the UI shows these partitions as failed.
 """
 
 # pyright: reportPrivateUsage=false
@@ -21,7 +21,7 @@ from instagram_assets.storage.event_log_entries import MADE, PLANNED, cells_of, 
 
 LOG = SqlEventLogStorageTable.c
 OF_MANY = sa.and_(LOG.dagster_event_type == PLANNED.value, LOG.partition.is_(None), LOG.step_key.is_(None))
-"""Index rows that plan many partitions at once. Rows that are only in the index have no step key."""
+"""SQL condition: planned events of many partitions, which have no partition key; rows of the index have no step key."""
 
 
 class Plan:
@@ -78,9 +78,10 @@ def with_plans_of_many(
 ) -> dict[str, tuple[str, int]]:
     """Returns partition → (run id, event id) for partitions that were planned but not materialized.
 
-    They come from `attempts` (planned events of single partitions) and from multi-partition plans. A plan counts while
-    its run is in progress. After the run, its failed partitions have planned events of their own, and an earlier failed
-    attempt of a planned partition no longer counts: the newest attempt did not fail.
+    They come from `attempts` (planned events of single partitions) and from multi-partition plans with an event id
+    above `after`. All partitions of a plan count while its run is in progress. After the run, each failed partition has
+    a planned event of its own. A planned partition without one did not fail, so its earlier failed attempts are left
+    out.
     """
     found = dict(attempts)
     plans = plans_of_asset(storage, key, after)
@@ -106,9 +107,9 @@ def _runs_going_on(instance: DagsterInstance | None) -> set[str]:
 def what_failed(storage: SqlEventLogStorage, instance: DagsterInstance | None, run_id: str) -> list[EventLogEntry]:
     """Returns planned events for the partitions that a failed run should have materialized but did not.
 
-    An asset should have the partitions that its upstream assets in the run materialized; so a partition without rows
-    does not fail. For an asset without upstream assets in the run, these are all partitions of the plan. Partitions
-    that were materialized or planned again since are left out.
+    An asset should have the partitions that its upstream assets in the run materialized, so that an empty partition
+    does not count as failed. An asset without upstream assets in the run should have all partitions of the plan.
+    Partitions that were materialized or planned again after the plan are left out.
     """
     plans = plans_of_run(storage, run_id)
     if not plans:
@@ -133,7 +134,7 @@ def _settled(storage: SqlEventLogStorage, plan: Plan) -> set[str]:
 def _reached(
     storage: SqlEventLogStorage, instance: DagsterInstance | None, plans: Sequence[Plan]
 ) -> Callable[[str], Set[str]]:
-    """Returns a function from a step to the partitions that its upstream steps materialized; if none, all planned."""
+    """Returns a function: step key → partitions that its upstream steps materialized; without any, all planned ones."""
     run_id = plans[0].run_id
     parents = _steps_before(instance, run_id)
     finished = steps_that_succeeded(storage, run_id)

@@ -1,6 +1,6 @@
-"""Dagster's event log in PostgreSQL: each event of a partition is stored once, and a batch of them in one transaction.
+"""Dagster's event log in PostgreSQL: each partition event is stored once, and a batch of them in one transaction.
 
-A module of its own, so that a Dagster home on SQLite never imports dagster_postgres. Written against dagster-postgres
+A separate module, so that a Dagster home on SQLite never imports dagster_postgres. Written against dagster-postgres
 0.29.27.
 """
 
@@ -26,7 +26,7 @@ class BatchPostgresEventLogStorage(CellEventLog, PostgresEventLogStorage):
     def from_config_value(
         cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
     ) -> "BatchPostgresEventLogStorage":
-        """Creates the storage for the database that `postgres_db` or `postgres_url` names."""
+        """Creates the storage for the database in Dagster's configuration (`postgres_db` or `postgres_url`)."""
         return cls(
             pg_url_from_config(config_value),
             config_value.get("should_autocreate_tables", True),
@@ -42,9 +42,9 @@ class BatchPostgresEventLogStorage(CellEventLog, PostgresEventLogStorage):
         limit: int | None = None,
         ascending: bool = True,
     ) -> EventLogConnection:
-        """Returns the log of a run, with one summary per asset instead of its partitions' events.
+        """Returns the log of a run, with one summary per asset instead of the events of its partitions.
 
-        A copy of the stock method with another filter, for which the stock method has no hook.
+        It is a copy of the stock method with another SQL filter, because the stock method has no hook for one.
         """
         query = sa.select(LOG.id, LOG.event).where(LOG.run_id == run_id, sa.not_(IN_INDEX_ONLY), is_of_type(of_type))
         start = EventLogCursor.parse(cursor) if cursor is not None else None

@@ -1,6 +1,6 @@
-"""Tags of partition events, read from the events: in runs of many partitions they are not in Dagster's table of tags.
+"""Tags of partition events, read from the events: in runs of many partitions Dagster's tag table does not have them.
 
-Their three rows and indexes would be a fifth of a partition's bytes on disk. Written against dagster 1.13.27.
+Three rows per event and their indexes would be a fifth of a partition's bytes on disk. Written against dagster 1.13.27.
 """
 
 # pyright: reportPrivateUsage=false
@@ -19,7 +19,7 @@ from instagram_assets.storage.event_log_plans import LOG
 
 _TAGS = AssetEventTagsTable.c
 _OF_MANY = sa.and_(LOG.step_key.is_(None), ~sa.exists().where(_TAGS.event_id == LOG.id))
-"""Rows of partitions whose tags are in the event only."""
+"""SQL condition: rows of partition events that have their tags in the event only, not in the tag table."""
 
 
 def newest_tags_of_many(
@@ -31,9 +31,10 @@ def newest_tags_of_many(
     before: int | None,
     after: int | None,
 ) -> dict[str, dict[str, str]]:
-    """Returns partition → tags `names`, if its newest event of the type `kind` has no rows in the table of tags.
+    """Returns partition → tag name → value, of partitions whose newest event of type `kind` is not in the tag table.
 
-    `before` and `after` are limits of the event id, both exclusive.
+    Only tags in `names` are returned, for `partitions` (None: all). `before` and `after` are exclusive limits of the
+    event id.
     """
     newest = storage._latest_event_ids_by_partition_subquery(key, [kind], partitions, before, after)
     query = sa.select(LOG.partition, LOG.event).where(LOG.id.in_(sa.select(newest.c.id)), _OF_MANY)
@@ -47,7 +48,10 @@ def newest_tags_of_many(
 def newest_versions(
     storage: SqlEventLogStorage, key: AssetKey, partitions: Sequence[str], when: sa.ColumnElement[bool]
 ) -> dict[str, str]:
-    """Returns each partition's data version, from its newest event with one among the events that match `when`."""
+    """Returns partition → data version, from the newest materialization, or observation that has a data version.
+
+    `when` is an SQL condition that restricts the events. Partitions without a data version are left out.
+    """
     named = sa.and_(_TAGS.event_id == LOG.id, _TAGS.key == DATA_VERSION_TAG)
     is_made, is_observed = LOG.dagster_event_type == MADE.value, LOG.dagster_event_type == OBSERVED.value
     newest = (
@@ -67,7 +71,10 @@ def newest_versions(
 def tags_of_many(
     storage: SqlEventLogStorage, key: AssetKey, filter_tags: Mapping[str, str], event_id: int | None
 ) -> Iterator[dict[str, str]]:
-    """Yields the tags of each materialization that has all of `filter_tags` and no rows in the table of tags."""
+    """Yields the tags of each materialization that has all of `filter_tags` and no rows in the tag table.
+
+    Only tags that stock Dagster would store in the tag table are yielded. With `event_id` only this event is searched.
+    """
     query = sa.select(LOG.event).where(LOG.asset_key == key.to_string(), LOG.dagster_event_type == MADE.value, _OF_MANY)
     if event_id is not None:
         query = query.where(LOG.id == event_id)

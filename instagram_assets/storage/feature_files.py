@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 ROW_GROUP = 1024
-"""The number of rows of every row group of a file but its last."""
+"""The number of rows in a row group; the last row group of a file can have fewer."""
 
 _logger = logging.getLogger(__name__)
 
@@ -43,7 +43,10 @@ _FOOTER_END = 8
 
 @dataclass(frozen=True, slots=True, order=True)
 class File:
-    """A stored file: time of its newest row (ns), name, row count, CRC-32 of the footer and the whole file."""
+    """A stored file: Unix time of its newest row (ns), name, row count, CRC-32 of the footer and of the whole file.
+
+    `whole` is None for files of earlier versions, whose names lack it.
+    """
 
     written: int
     name: str
@@ -53,7 +56,7 @@ class File:
 
 
 class FeatureFileGoneError(Exception):
-    """Raised if a file no longer exists, since it was merged, or damaged and moved aside: list the files again."""
+    """Raised if a listed file was merged, or was damaged and moved aside; the caller should list the files again."""
 
 
 def list_files(folder: UPath) -> list[File]:
@@ -66,7 +69,10 @@ def list_files(folder: UPath) -> list[File]:
 
 
 def write_feature_file(folder: UPath, rows: pa.Table, written: int) -> None:
-    """Write rows as one new file with a unique name; durable on return. `written` is the newest row's time (ns)."""
+    """Write rows as one new file with a unique name; durable on return. `written` is the newest row's Unix time in ns.
+
+    Raises StorageError on an I/O error.
+    """
     import pyarrow.parquet as pq
 
     stream = io.BytesIO()
@@ -106,7 +112,7 @@ def open_feature_file(folder: UPath, file: File, columns: pa.Schema) -> Generato
     except FileNotFoundError as error:
         raise FeatureFileGoneError from error
     except (pa.ArrowException, OSError) as error:
-        # Arrow's errors about content have no errno; those of disk and network have.
+        # Arrow's decoding errors have no errno; disk and network errors have one.
         if isinstance(error, OSError) and error.errno is not None:
             raise StorageError(f"{path}: cannot be read ({error.strerror}). Fix access, then run again.") from error
         _move_aside(folder, file, error)
@@ -132,7 +138,7 @@ def remove_feature_files(folder: UPath, files: Iterable[File]) -> None:
 
 @contextmanager
 def try_folder_lock(folder: UPath) -> Generator[bool]:
-    """Context manager: true if this process got the folder's lock, without waiting; always true on object stores."""
+    """Context manager that tries to lock a folder without waiting; yields whether it did (on object stores: true)."""
     if not atomic.is_local(folder):
         yield True
         return
@@ -154,7 +160,7 @@ def _names(folder: UPath) -> list[str]:
             return os.listdir(folder.path)
         except FileNotFoundError:
             return []
-    # The file system caches listings, which another process may have changed.
+    # fsspec caches listings, and another process can have changed the folder since.
     folder.fs.invalidate_cache(folder.path)
     return [path.name for path in folder.iterdir()] if folder.exists() else []
 
@@ -182,7 +188,7 @@ def _move_aside(folder: UPath, file: File, error: Exception) -> None:
         if atomic.is_local(folder):
             atomic.sync_folders([Path(aside.path), Path(folder.path)])
     except FileNotFoundError:
-        return  # another process was faster
+        return  # another process has moved it already
     except OSError as refusal:
         raise StorageError(f"{folder / file.name}: damaged and cannot be moved ({refusal}). Take it away.") from refusal
 

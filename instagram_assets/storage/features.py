@@ -1,13 +1,13 @@
-"""Feature store: cached model results per image or text and model, written in batches, so that re-runs compute nothing.
+"""Feature store: a persistent cache of model results, keyed by image or text, and by model; written in batches.
 
-`<root>/<kind>/<fingerprint>/` has Parquet files that are written once and never changed. A batch of results is one new
-file; many small files are merged into a large one, and deleted only when the large one is durable. So each row is
-always in at least one file, whenever another process appends, merges or dies, on a disk and on an object store. If a
-key is in two files, the row that was written last counts.
+`<root>/<kind>/<fingerprint>/` has immutable Parquet files. A batch of results is one new file. Many small files are
+merged into a large one, and deleted only when the large one is durable. So each row is always in at least one file,
+even if another process appends, merges or is killed at the same time, on a disk and on an object store. If a key is in
+several files, the row that was written last is used.
 
-DESIGN §5 asks for folders by the first two characters of the image id. A batch of 256 images would then be up to 256
-files of one row, and every query would open all folders. Files in order of writing keep together what is computed
-together, and usually queried together.
+DESIGN §5 specifies folders by the first two characters of the image id. A batch of 256 images would then be up to 256
+files of one row, and every query would open all folders. Files in the order of writing keep those rows together that
+are computed together, and usually queried together.
 """
 
 import time
@@ -37,26 +37,25 @@ from instagram_assets.storage.feature_files import (
 )
 
 BATCH = 256
-"""The maximum number of rows that a killed process may lose."""
+"""The default number of rows per batch: at most so many computed rows are lost if the process is killed."""
 
 OnProgress = Callable[[int, int], None]
-"""Callback with (number finished, total number)."""
+"""Type of a progress callback, called with (number of finished keys, number of all keys)."""
 
 _MANY = 64
-"""The number of small files from which they are merged."""
+"""Small files are merged if there are at least so many."""
 _FULL = 16_384
-"""A file with so many rows is not merged again: 32 MB of 512-wide vectors."""
+"""A file with at least so many rows is not merged again; as 512-dimensional float32 vectors they are 32 MiB."""
 _WRITTEN = "_written"
 
 
 class FeatureStore:
-    """The cached results of one kind and one fingerprint: a table with `schema`, one row per key.
+    """The cached results of one kind and one fingerprint: a table with the columns `schema` and one row per key.
 
-    The key is the first column: an `image_id`, or the hash of another input.
-
-    `kind` names the result (`captions`); `fingerprint` covers the model and everything else that changes results,
-    including the version of the columns. Several processes can use one store. Raises StorageError on an I/O error,
-    ContractError if stored files have other columns than `schema`.
+    The key is the first column, a string: an `image_id`, or the hash of another input. `kind` names the result, such as
+    `captions`. `fingerprint` is a hash of the model and of everything else that changes results, including the version
+    of the columns. Several processes can use one store. Methods raise StorageError on an I/O error, and ContractError
+    if stored files have other columns than `schema`.
     """
 
     def __init__(self, root: UPath | Path, kind: str, fingerprint: str, schema: pa.Schema) -> None:
@@ -72,8 +71,8 @@ class FeatureStore:
     def find(self, keys: Iterable[str]) -> pa.Table:
         """Returns the stored rows of these keys, each once, in the order of `keys`; keys without a row are left out.
 
-        Only row groups with these keys are read; memory holds twice the result and some rows of one file. A damaged
-        file is moved to the folder `damaged` with a warning, and its rows count as missing.
+        Only row groups with these keys are read completely. Peak memory is twice the result plus the row groups read
+        from one file. A damaged file is moved to the folder `damaged` with a warning, and its rows count as missing.
         """
         wanted = pa.array(list(dict.fromkeys(keys)), pa.string())
         while len(wanted):
@@ -86,7 +85,7 @@ class FeatureStore:
     def append(self, table: pa.Table) -> None:
         """Store these rows atomically, replacing older rows of the same keys; durable on return.
 
-        If the table has a key twice, the later row counts.
+        If the table has a key twice, only its last row is stored.
         """
         rows = _conform(table, self.schema, str(self.folder))
         rows = rows.take(_newest(_codes(rows[self.key]), np.zeros(rows.num_rows, np.int64)))
@@ -224,7 +223,7 @@ def _counted(tables: Iterator[pa.Table], done: int, total: int, on_progress: OnP
 
 
 def _kept(tables: Iterator[pa.Table], store: FeatureStore, batch: int) -> list[pa.Table]:
-    """Returns all rows of the tables, and appends to the store, in batches, those that are to be cached."""
+    """Returns all rows of the tables, and appends the rows to cache to the store, in batches."""
     fresh: list[pa.Table] = []
     pending = store.schema.empty_table()
     try:
@@ -241,6 +240,7 @@ def _kept(tables: Iterator[pa.Table], store: FeatureStore, batch: int) -> list[p
 
 
 def _worth_keeping(table: pa.Table) -> Any:
+    """Returns a boolean mask (rows,) of the rows to cache: those with status `ok`, or with a permanent failure."""
     if "status" not in table.column_names:
         return pa.array(np.ones(table.num_rows, bool))
     ok = arrow.equal(table["status"], "ok")
@@ -261,9 +261,10 @@ def _conform(table: pa.Table, schema: pa.Schema, name: str) -> pa.Table:
 
 
 def _newest(places: NDArray[np.int64], written: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Returns, sorted, the row index with the highest `written` for each distinct value of `places`; of ties the last.
+    """Returns the sorted indices of the newest row of each key; of rows with equal times the last one.
 
-    `places` are row positions in the result or other key codes; `written` are times.
+    `places` (rows,) has an integer per row that identifies its key, such as its position in the result. `written`
+    (rows,) has the times of writing in ns.
     """
     order = np.lexsort((written, places))
     last = np.append(places[order][1:] != places[order][:-1], True) if len(order) else np.empty(0, bool)
@@ -271,7 +272,7 @@ def _newest(places: NDArray[np.int64], written: NDArray[np.int64]) -> NDArray[np
 
 
 def _codes(column: Any) -> NDArray[np.int64]:
-    """Returns an integer code per row of a text column, shape (rows,); equal texts have equal codes."""
+    """Returns an integer code per row of a string column, shape (rows,); equal strings have equal codes."""
     return column.combine_chunks().dictionary_encode().indices.to_numpy()
 
 

@@ -18,7 +18,7 @@ from instagram_assets.storage.parquet_files import damaged, read_seal_of
 
 
 def file_sha256(path: Path) -> str:
-    """Returns the SHA-256 of a file as 64 hexadecimal digits. Raises OSError when it cannot be read."""
+    """Returns the SHA-256 of a file as 64 hexadecimal digits. Raises OSError if it cannot be read."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
@@ -29,10 +29,10 @@ _SIZE_PART = re.compile(r"^([sp]\d+x\d+|e\d+|c\d+(\.\d+){3}a?|sh\d+\.\d+)$")
 
 
 def url_identity(url: str) -> str:
-    """Returns the stable identity of a media URL, without the parts that change with each collection.
+    """Returns a key for a media URL that stays the same when Instagram issues a new URL for the same file and size.
 
-    On Instagram's CDN hosts it is the file name and the size variant, without host, signature and expiry. For other
-    hosts it is the whole URL without its fragment.
+    On Instagram's CDN hosts it consists of the file name and the size variant, without host, signature and expiry. For
+    other hosts it is the whole URL without its fragment.
     """
     parts = urlsplit(url)
     *folders, name = parts.path.split("/")
@@ -44,7 +44,7 @@ def url_identity(url: str) -> str:
 
 
 def is_instagram_cdn(host: str) -> bool:
-    """Whether a host is one of Instagram's CDN hosts, which serve its images and videos."""
+    """Returns whether a host name is one of Instagram's CDN hosts, which serve its images and videos."""
     return host.lower().endswith(_CDN)
 
 
@@ -104,7 +104,7 @@ def _hash_of(stream: BinaryIO) -> str:
 
 def _of_objects(folder: UPath, paths: Iterable[UPath]) -> dict[UPath, str]:
     store: Any = folder.fs
-    store.invalidate_cache(folder.path)  # s3fs caches listings, and other processes write, too
+    store.invalidate_cache(folder.path)  # s3fs caches listings, and other processes write too
     found = store.find(folder.path, detail=True)
     return {path: _of_object(found[path.path]) for path in paths if path.path in found}
 
@@ -114,7 +114,7 @@ def _of_object(told: Mapping[str, Any]) -> str:
 
 
 def combined(parts: Iterable[str]) -> str:
-    """Returns one stamp that combines several, depending on their order: 16 hexadecimal digits."""
+    """Returns one stamp that combines several: 16 hexadecimal digits. The order of the stamps matters."""
     found = hashlib.sha256()
     for part in parts:
         found.update(f"{len(part)}:{part}".encode())

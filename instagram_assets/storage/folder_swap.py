@@ -10,17 +10,17 @@ from instagram_assets.storage.atomic import sync_folders
 from instagram_assets.storage.locks import folder_lock
 
 LITTER = frozenset((".DS_Store", "Thumbs.db", "desktop.ini"))
-"""Files that file managers leave in any folder that is opened."""
+"""Names of files that desktop file managers create in folders; they are not counted as a user's files."""
 
 
 def replace_folder(folder: Path, fill: Callable[[Path], object], is_ours: Callable[[str], bool] | None = None) -> None:
     """Create or replace `folder` atomically with the files that `fill` writes into an empty temporary folder.
 
-    Only for folders that users do not edit: all their files are deleted. `is_ours` decides by a file's relative path
-    whether this program wrote it; if there is any other file, StorageError is raised and nothing changes. The new
-    folder replaces the old one by rename, after its last file is durable; `fill` makes its own files durable
-    (`write_atomic`). After a kill the old or the new folder is complete, and the next call starts again. Concurrent
-    calls wait for each other. Raises StorageError on an I/O error.
+    All files of the old folder are deleted, so this is only for folders that users do not edit. `is_ours` returns
+    whether this program wrote a file, by its path relative to the folder; if it is false for any file, StorageError is
+    raised and nothing changes. The new folder replaces the old one by rename, after its files are durable; `fill` must
+    fsync its files, as `write_atomic` does. If the process is killed, either the old or the new folder is complete, and
+    the next call cleans up. Concurrent calls wait for each other. Raises StorageError on an I/O error.
     """
     try:
         with folder_lock(folder.parent):
@@ -35,7 +35,7 @@ def replace_folder(folder: Path, fill: Callable[[Path], object], is_ours: Callab
             try:
                 fill(new)
             except BaseException:
-                shutil.rmtree(new, ignore_errors=True)  # it may have been rejected because it contains names
+                shutil.rmtree(new, ignore_errors=True)  # it can contain the account names for which it was rejected
                 raise
             sync_folders([Path(parent) for parent, _, _ in os.walk(new)])
             if is_ours:

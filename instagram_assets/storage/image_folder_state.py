@@ -1,4 +1,4 @@
-"""The state of an image folder that users can edit: which files are ours, added, changed or deleted by hand."""
+"""The state of an image folder that users can edit: which images this program wrote, and which users changed."""
 
 import json
 import os
@@ -41,8 +41,8 @@ _REMEDY = (
 class ImageState(NamedTuple):
     """An image that is or was in the folder, with its manifest row (`row`) and its state.
 
-    ours: its file is unchanged since we wrote it. changed: a user's own file has its name. deleted: a user deleted the
-    file. gone: we deleted the file. found: the folder has a file of it, but the manifest has no row.
+    `ours`: the file is as this program wrote it. `changed`: a user changed or replaced the file. `deleted`: a user
+    deleted the file. `gone`: this program deleted the file. `found`: the file exists, but the manifest has no row.
     """
 
     row: _Row
@@ -52,12 +52,12 @@ class ImageState(NamedTuple):
 
 
 class FolderState(NamedTuple):
-    """The state of an image folder before it is written.
+    """The state of an image folder before a search rewrites it.
 
-    `pictures` are images by image_id; `ours` maps file names to the hashes (SHA-256) that we wrote, `disk` to the
-    present hash; `numbers` are the numbers in use, also of deleted images; `present` are the image_ids whose files
-    count in the check that a search does not shrink the folder, and `kept_by_hand` those of them with a user's keep
-    decision when the folder was written.
+    `pictures` maps image_id to state. `ours` maps a file name to the hashes (SHA-256) of what this program wrote, and
+    `disk` to the file's present hash (None: no regular file). `numbers` are the image numbers in use, deleted images
+    included. `present` are the image_ids of the images in the folder, which a search must not make fewer.
+    `kept_by_hand` are those of them that had a user's keep decision when the folder was last written.
     """
 
     pictures: dict[str, ImageState]
@@ -74,7 +74,10 @@ def sheet_of(folder: Path) -> Path:
 
 
 def read_folder_state(folder: Path) -> FolderState:
-    """Returns an image folder's state from its manifest and our record of files. Raises StorageError if damaged."""
+    """Returns an image folder's state, from its files, its manifest and the record of written files (`owned_files`).
+
+    Raises StorageError if the manifest is damaged.
+    """
     rows = read_folder_manifest(folder)
     ours = {name: set(claim.sha256) for name, claim in claims_of(folder).items()}
     names = os.listdir(folder) if folder.is_dir() else []
@@ -87,7 +90,7 @@ def read_folder_state(folder: Path) -> FolderState:
     pictures = {row["image_id"]: _image_state(row, disk, ours) for row in rows or [] if row.get("number")}
     listed = {past.file for past in pictures.values()}
     for name, sha256 in disk.items():
-        # An interrupted run wrote the file, or the manifest was deleted.
+        # The file was written by an interrupted run, or the manifest was deleted.
         if sha256 and name not in listed and (rows is None or sha256 in ours.get(name, ())):
             pictures.setdefault(sha256, ImageState({}, _number(name), name, "found"))
     if OLD_SHEET in ours:
@@ -103,7 +106,7 @@ def read_folder_state(folder: Path) -> FolderState:
 
 
 def preferences(folder: Path) -> dict[str, int]:
-    """Returns image_id → priority among near-duplicates: 0 for images in the folder, 1 for images deleted by hand."""
+    """Returns image_id → rank among near-duplicates: 0 for images in the folder, 1 for images deleted by hand."""
     order = {"ours": 0, "changed": 0, "deleted": 1}
     pictures = read_folder_state(folder).pictures.items()
     return {image_id: order[past.state] for image_id, past in pictures if past.state in order}
@@ -114,8 +117,9 @@ def check_growing(
 ) -> None:
     """Raise ImagesWouldGoError if a search with these limits would remove images from the folder.
 
-    `min_side` is in pixels. Images with a keep or drop decision in `by_hand`, and images whose keep decision was
-    revoked, do not count.
+    `limit` is the maximum number of images, `min_side` the minimum width and height in pixels, and `min_sharpness` the
+    minimum variance of the Laplacian. `by_hand` maps image_id to a user's keep or drop decision. Images with a
+    decision, and images whose keep decision was revoked, can be removed without an error.
     """
     held = [row for row in read_folder_manifest(folder) or [] if row["file"] and (folder / row["file"]).exists()]
     rows = [row for row in held if row["image_id"] not in by_hand and not _was_kept_by_hand(row)]
@@ -135,9 +139,10 @@ def check_growing(
 
 
 def check_not_fewer(folder: Path, before: FolderState, by_hand: Mapping[str, Override], after: int) -> None:
-    """Raise ImagesWouldGoError if the folder would have fewer images than before; `after` is the new number.
+    """Raise ImagesWouldGoError if the folder would have fewer images than before; `after` is their new number.
 
-    Images dropped by hand, and images whose keep decision was revoked, do not count as removed.
+    `by_hand` maps image_id to a user's keep or drop decision. Images that a user dropped, and images whose keep
+    decision was revoked, do not count as removed.
     """
     dropped = {image_id for image_id, override in by_hand.items() if override.decision == "drop"}
     taken_back = before.kept_by_hand - by_hand.keys()
@@ -149,10 +154,10 @@ def check_not_fewer(folder: Path, before: FolderState, by_hand: Mapping[str, Ove
 
 
 def read_folder_manifest(folder: Path) -> list[_Row] | None:
-    """Returns the manifest's rows, with `sha256` renamed to `image_id`; null if there is no manifest.
+    """Returns the rows of a folder's manifest (JSON Lines), with `sha256` renamed to `image_id`; None if it is missing.
 
-    `file` is null if it is not a file name of ours; `number` is added from the file name. Raises StorageError, with the
-    line number, if the manifest cannot be read.
+    `file` is set to None if it is not the name of an image file, such as `img_0001.jpg`. A missing `number` is taken
+    from the file name. Raises StorageError, with the line number, if the manifest cannot be read.
     """
     path, rows = folder / MANIFEST, list[_Row]()
     if path.exists() and not path.is_file():  # a named pipe, for example, would block
@@ -178,7 +183,7 @@ def _row(said: Mapping[str, Any]) -> _Row:
     row = {"image_id" if name == "sha256" else name: value for name, value in said.items()}
     _check(row)
     file = row.get("file")
-    if not isinstance(file, str) or not _IMAGE.fullmatch(file):  # a path that leads elsewhere is not ours
+    if not isinstance(file, str) or not _IMAGE.fullmatch(file):  # such as a path to another folder
         row["file"] = file = None
     if file and not row.get("number"):
         row["number"] = _number(file)
@@ -192,7 +197,7 @@ def _row(said: Mapping[str, Any]) -> _Row:
 
 
 def _check(row: _Row) -> None:
-    """Raise ValueError if a manifest row, which a user can edit, has values that do not match the columns' types."""
+    """Raise ValueError if a manifest row has values of another type than its columns; users can edit manifests."""
     for name, column_type in _TYPES.items():
         value = row.get(name)
         if value is None:
@@ -229,6 +234,7 @@ def _is_old_layout(rows: list[_Row] | None) -> bool:
 
 
 def _image_state(row: _Row, disk: Mapping[str, str | None], ours: Mapping[str, set[str]]) -> ImageState:
+    """Returns the state of a manifest row's image; `disk` and `ours` are those of FolderState."""
     number, file = row["number"], row["file"]
     if file:
         if file not in disk:
@@ -251,18 +257,18 @@ def _number(name: str) -> int:
 
 @dataclass(frozen=True)
 class Removed:
-    """The number of deleted files, and the names of the files that are left: a user's own, and changed ones."""
+    """The number of deleted files, and the names of the files left in the folder, which a user added or changed."""
 
     files: int
     left: list[str]
 
 
 def remove_folder(folder: Path) -> Removed:
-    """Delete the files of an image folder that we wrote and nobody changed, and the contact sheet beside it.
+    """Delete the unchanged files that this program wrote in an image folder, and the contact sheet beside the folder.
 
-    An empty folder is deleted too. The lake and the media store are not changed, so the same search recreates the
-    folder without downloading images again. Can be repeated after a kill. Raises StorageError if the manifest is
-    damaged.
+    The folder is deleted too if it is empty then. The lake and the media store are not changed, so the same search
+    recreates the folder without downloading images again. Idempotent: call it again after a kill. Raises StorageError
+    if the manifest is damaged.
     """
     if not folder.is_dir():
         return Removed(0, [])
@@ -282,7 +288,7 @@ def remove_folder(folder: Path) -> Removed:
 
 
 def _ours(folder: Path) -> dict[str, str]:
-    """Returns the folder's files that we wrote and nobody changed: name → SHA-256."""
+    """Returns the unchanged files that this program wrote in a folder: name → SHA-256."""
     ours = read_folder_state(folder).ours
     for name, claim in claims_of(folder).items():
         ours.setdefault(name, set()).update(claim.sha256)
@@ -291,7 +297,7 @@ def _ours(folder: Path) -> dict[str, str]:
 
 
 def _remove_empty(folder: Path) -> None:
-    """Remove our hidden records and the folder, unless it has another file by then."""
+    """Remove the hidden folder of records, then the folder itself, unless a file was added to it since."""
     hidden = folder / HIDDEN
     if hidden.is_dir():
         for entry in hidden.iterdir():

@@ -1,7 +1,7 @@
 """Reading of the lake: each asset's table in Parquet files, one per account and month.
 
-A cell is a partition: an account, or an account on one day. Its rows are the rows of that day in the file of its month.
-The directory layout is described in `layout`; `lake_writer` replaces the partitions of a run.
+A partition (`cell` in names) is an account, or an account on one day; a month's file has the rows of all its days. The
+directory layout is described in `layout`; `lake_writer` replaces the partitions of a run.
 """
 
 import os
@@ -29,11 +29,14 @@ FILE_OF_ALL_DAYS = "part.parquet"
 _THREADS = 8
 
 MapFunction = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]
-"""The type of `map`, or of the `map` of a thread pool."""
+"""The type of the built-in `map`, and of a thread pool's `map`."""
 
 
 def open_lake(settings: Settings) -> UPath:
-    """Returns the root of the lake in the settings; a lake with an older layout is migrated first."""
+    """Returns the root of the lake in the settings; a lake with an older layout is migrated first.
+
+    Raises SettingsError for an unsupported URL, StorageError if the migration fails.
+    """
     from instagram_assets.storage.migration import migrate
 
     root = lake_root(settings)
@@ -42,7 +45,7 @@ def open_lake(settings: Settings) -> UPath:
 
 
 def lake_root(settings: Settings) -> UPath:
-    """Returns the root of the lake, like `open_lake` without migration. Raises SettingsError for an unsupported URL."""
+    """Returns the root of the lake in the settings, without migration. Raises SettingsError for an unsupported URL."""
     try:
         return UPath(settings.lake_uri, **settings.lake_options)
     except (ValueError, TypeError, ImportError) as error:
@@ -61,9 +64,9 @@ def read_table(
 ) -> pa.Table:
     """Returns the rows of one asset.
 
-    They are in the order of `accounts`, by default all in alphabetical order; `days` (first and last, inclusive) and
-    `columns` restrict the result. A partition that was never written has no rows. Raises StorageError for a damaged
-    file.
+    The rows are in the order of `accounts`; None selects all accounts (or searches), in alphabetical order. `days`
+    (first and last, inclusive) and `columns` restrict the result. A partition that was never written has no rows.
+    Raises StorageError for a damaged file.
     """
     paths = files(root, name, accounts, days)
     schema = _schema(name, columns)
@@ -79,7 +82,10 @@ def read_batches(
     days: Days | None = None,
     columns: Sequence[str] | None = None,
 ) -> pa.RecordBatchReader:
-    """Returns the same rows as `read_table`, as a reader of record batches with one file in memory at a time."""
+    """Returns the rows of one asset as a reader of record batches, with one file in memory at a time.
+
+    Rows, their order, parameters and errors are those of `read_table`.
+    """
     paths = files(root, name, accounts, days)
     batches = (batch for path in paths for batch in read_rows(path, name, days, columns).to_batches())
     return pa.RecordBatchReader.from_batches(_schema(name, columns), batches)
@@ -93,11 +99,11 @@ def months(
     accounts: Iterable[str] | None = None,
     days: Days | None = None,
 ) -> Iterator[dict[str, pa.Table]]:
-    """Yields, for each account (by name) and month (ascending), a dict from each asset's name to its rows.
+    """Yields asset name → rows for each account (sorted by name) and month (ascending).
 
-    An asset without a file for the month has zero rows; `columns` restricts the columns of an asset. Together the
-    tables contain every row of the assets, or of these accounts and days, once. Raises StorageError if a file is
-    damaged.
+    An asset without a file for the month has zero rows. `columns` maps an asset's name to the columns to read.
+    Together the yielded tables contain every row of the assets once, or every row of `accounts` and `days`. Raises
+    StorageError if a file is damaged.
     """
     chosen = columns or {}
     of_each = {name: files(root, name, accounts, days) for name in names}
@@ -156,7 +162,7 @@ def values_in(root: UPath, name: str) -> set[str]:
 
 
 def contract_of(name: str) -> Contract:
-    """Returns the contract (schema) of a table. Raises ContractError when there is none with this name."""
+    """Returns the contract (schema) of a table. Raises ContractError if there is no table with this name."""
     if name not in CONTRACTS:
         raise ContractError(f"{name}: no contract in `schemas` says its columns")
     return CONTRACTS[name]
@@ -165,7 +171,7 @@ def contract_of(name: str) -> Contract:
 def names_in(folder: UPath, *, hidden: bool = True) -> set[str]:
     """Returns the names of files and folders in a folder; empty if it does not exist.
 
-    Without `hidden` names that begin with a dot or an underscore are left out, as by readers of Parquet datasets.
+    With `hidden=False` names that begin with a dot or an underscore are left out, as readers of Parquet datasets do.
     """
     try:
         names = os.listdir(folder.path) if atomic.is_local(folder) else object_store.object_names(folder)
@@ -178,7 +184,7 @@ def names_in(folder: UPath, *, hidden: bool = True) -> set[str]:
 def parallel_map(root: UPath) -> Generator[MapFunction]:
     """Context manager that yields a `map` over many files: in threads on object stores, sequential on a disk.
 
-    On a disk, reading small files is bound by the processor and the GIL: four threads take twice the time of one.
+    On a disk, reading small files is limited by the processor and the GIL: four threads take twice the time of one.
     """
     if atomic.is_local(root):
         yield map
@@ -193,14 +199,16 @@ def _schema(name: str, columns: Sequence[str] | None) -> pa.Schema:
 
 
 def rows_within(table: pa.Table, days: Days) -> Any:
+    """Returns a boolean mask, shape (rows,), of the rows whose `day` is in a range of days."""
     first, last = (pa.scalar(day, pa.date32()) for day in days)
     return compute.and_(compute.greater_equal(table["day"], first), compute.less_equal(table["day"], last))
 
 
 def parquet_names(folder: UPath) -> set[str]:
+    """Returns the names of the Parquet files in a folder; empty if it does not exist."""
     return {name for name in names_in(folder, hidden=False) if name.endswith(".parquet")}
 
 
 def has_days_of(file: str, days: Days | None) -> bool:
-    """Whether the month in a file's name (`2026-01.parquet`) overlaps a range of days; null is all days."""
+    """Returns whether the month in a file's name (`2026-01.parquet`) overlaps a range of days (None: all days)."""
     return days is None or f"{days[0]:%Y-%m}" <= file.removesuffix(".parquet") <= f"{days[1]:%Y-%m}"

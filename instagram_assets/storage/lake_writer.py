@@ -1,4 +1,4 @@
-"""Writing of the lake: replaces the partitions (cells) of a run in their months' files, and keeps all other rows.
+"""Writing of the lake: replaces the partitions (`cells`) of a run in the monthly files, and keeps all other rows.
 
 Concurrent runs do not lose each other's rows: on a disk they wait for a lock on the account's folder, on an object
 store writes are conditional.
@@ -34,14 +34,14 @@ from instagram_assets.storage.locks import folder_lock
 from instagram_assets.storage.parquet_files import as_table, damaged, from_bytes, to_bytes
 
 LARGEST_FILE = 1 << 30
-"""Maximum bytes of a file on a disk; see `object_store` for object stores."""
+"""Maximum size of a file on a disk in bytes; `object_store.LARGEST` is the maximum on object stores."""
 
 
 class Written(NamedTuple):
-    """The result of writing partitions, each identified by its values of the partition columns as texts.
+    """The result of writing partitions. A partition's key is `(account,)`, `(search,)` or `(account, "2026-01-31")`.
 
-    `rows` is the row count of each partition that has rows; `emptied` are partitions that had rows before and have none
-    now.
+    `rows` is the row count of each partition that has rows; `emptied` are the keys of partitions that had rows before
+    and have none now.
     """
 
     rows: dict[tuple[str, ...], int]
@@ -49,7 +49,10 @@ class Written(NamedTuple):
 
 
 def write_asset(root: UPath, name: str, obj: Any) -> int:
-    """Replace the table of an unpartitioned asset; returns its number of rows."""
+    """Replace the table of an unpartitioned asset by `obj`, a table, data frame or record batch reader.
+
+    Returns the number of rows. Raises ContractError if the columns are wrong, StorageError on an I/O error.
+    """
     set_up(root)
     table, folder = as_table(obj, name), root / name
     with alone(folder):
@@ -60,16 +63,19 @@ def write_asset(root: UPath, name: str, obj: Any) -> int:
 def write_cells(root: UPath, name: str, accounts: Iterable[str], days: Days | None, obj: Any) -> Written:
     """Replace the rows of these accounts on these days by the rows of `obj`.
 
-    `obj` is a table, a data frame, or a record batch reader in which each account's rows are adjacent. If `days` is
-    null, the table has a partition per account or search. Raises ContractError if rows belong to other partitions or
-    the columns are wrong, StorageError on an I/O error.
+    `obj` is a table, a data frame, or a record batch reader in which each account's rows are adjacent. `days` is None
+    for a table with one partition per account or search. Raises ContractError if rows belong to other partitions or the
+    columns are wrong, StorageError on an I/O error.
     """
     set_up(root)
     return replace_cells(root, name, accounts, days, obj)
 
 
 def replace_cells(root: UPath, name: str, accounts: Iterable[str], days: Days | None, obj: Any) -> Written:
-    """Replace rows as `write_cells` does, but without creating a lake: its layout file (`_layout.json`) must exist."""
+    """Replace the rows of these accounts on these days, in a lake that has its layout file (`_layout.json`) already.
+
+    Parameters, result and errors are those of `write_cells`.
+    """
     contract, wanted = contract_of(name), dict.fromkeys(accounts)
     written = Written({}, set())
     with parallel_map(root) as each:
@@ -84,10 +90,10 @@ def replace_cells(root: UPath, name: str, accounts: Iterable[str], days: Days | 
 
 
 def change_rows(root: UPath, name: str, account: str, change: Callable[[pa.Table], pa.Table]) -> None:
-    """Replace the rows of an account (or search), in a table without days, by the result of `change` on them.
+    """Replace the rows of an account or search by the result of `change` on them, in a table that has no days.
 
-    Safe with concurrent writers: they wait on a disk, and on an object store `change` is called again if another writer
-    was first. Raises StorageError for a damaged file and on an I/O error.
+    Safe with concurrent writers: on a disk they wait for each other, and on an object store `change` is called again if
+    another writer was first. Raises StorageError for a damaged file and on an I/O error.
     """
     set_up(root)
     folder, nothing = root / name / folder_name(account), contract_of(name).empty()
@@ -101,9 +107,9 @@ def change_rows(root: UPath, name: str, account: str, change: Callable[[pa.Table
 
 
 def as_stored(name: str, accounts: Iterable[str], obj: Any) -> pa.Table:
-    """Returns the rows of `obj` as `read_table` would after they were written as partitions of these accounts.
+    """Returns the rows of `obj` in the order and types in which `read_table` returns them once they are written.
 
-    Rows of other accounts, which `write_cells` refuses, are last.
+    Rows of accounts that are not in `accounts`, which `write_cells` rejects, are last.
     """
     contract = contract_of(name)
     of_account = dict(rows_by_account(obj, name, contract))
@@ -135,7 +141,7 @@ def _write_account(
 def alone(folder: UPath) -> Generator[None]:
     """Context manager for writing into a folder: on a disk it holds the folder's lock, and fsyncs it at the end.
 
-    An empty folder is removed at the end, since its name is that of an account. On object stores it does nothing:
+    A folder that is empty at the end is removed, since its name discloses an account. On object stores it does nothing:
     writes there are conditional.
     """
     if not atomic.is_local(folder):
@@ -157,7 +163,7 @@ def _is_removed(folder: Path) -> bool:
 
 
 def _check_cells(name: str, account: str, wanted: Mapping[str, None], days: Days | None, table: pa.Table) -> None:
-    """Raise ContractError if rows belong to partitions that are not to be written: another account or day."""
+    """Raise ContractError if rows belong to a partition that this call does not write: another account or day."""
     outside = table.slice(0, 0)
     if days and not compute.all(inside := rows_within(table, days)).as_py():
         outside = table.filter(compute.invert(inside))
@@ -167,7 +173,7 @@ def _check_cells(name: str, account: str, wanted: Mapping[str, None], days: Days
 
 
 def _write_file(path: UPath, name: str, account: str, days: Days | None, table: pa.Table) -> Written:
-    """Replace the rows of these days in one file; without `days`, all its rows."""
+    """Replace the rows of these days in one file, or all its rows if `days` is None."""
     if days is None:
         there = bool(names_in(path.parent) & {path.name})
         replace_file(path, name, lambda _: table)
@@ -195,8 +201,8 @@ def _write_file(path: UPath, name: str, account: str, days: Days | None, table: 
 def replace_file(path: UPath, name: str, change: Callable[[Callable[[], pa.Table | None]], pa.Table]) -> None:
     """Replace a file's rows by the result of `change`, whose argument is a function that reads the present rows.
 
-    On a disk the caller holds the folder's lock. If `change` does not call that function, the old file is not decoded,
-    so that a damaged file can be overwritten.
+    That function returns None if the file does not exist. If `change` does not call it, the old file is not decoded, so
+    that a damaged file can be overwritten. On a disk the caller must hold the folder's lock.
     """
     contract = contract_of(name)
 
@@ -235,9 +241,9 @@ def _range_of(table: pa.Table, days: Days) -> tuple[int, int]:
 
 
 def rows_by_account(obj: Any, name: str, contract: Contract) -> Iterator[tuple[str, pa.Table]]:
-    """Yields (account, rows) for each account once, rows sorted as in the files.
+    """Yields (account, rows) for each account once, with the rows sorted as in the files.
 
-    Raises ContractError if the batches of a reader have an account's rows in several places.
+    Raises ContractError if `obj` is a reader in whose batches an account's rows are not adjacent.
     """
     column = contract.partitions[0]
     if not isinstance(obj, pa.RecordBatchReader):

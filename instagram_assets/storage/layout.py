@@ -2,7 +2,7 @@
 
 <asset>/<account>/<yyyy-mm>.parquet     tables by account and day; rows sorted by day
 <asset>/<account>/part.parquet          tables by account, or by search
-<asset>/part.parquet                    all others
+<asset>/part.parquet                    unpartitioned tables
 """
 
 import json
@@ -25,16 +25,16 @@ _PLAIN = "_.-"
 
 @dataclass(frozen=True)
 class Layout:
-    """The layout version of the lake's files, and the earliest year of its daily partitions; 0: none yet."""
+    """The layout version of the lake's files, and the earliest year of its daily partitions (0: none yet)."""
 
     version: int = VERSION
     first_year: int = 0
 
 
 def read_layout(root: UPath) -> Layout | None:
-    """Returns the layout recorded in the lake; None if it is empty or has the first layout, which had no record.
+    """Returns the layout in the lake's layout file; None if the lake is empty or has the first layout, without a file.
 
-    Raises StorageError if the layout is newer than this program supports, or the record is damaged.
+    Raises StorageError if the layout is newer than this program supports, or the layout file is damaged.
     """
     path = root / LAYOUT_FILE
     try:
@@ -66,7 +66,7 @@ def set_up(root: UPath) -> None:
 
 
 def lower_first_year(root: UPath, year: int) -> bool:
-    """Lower the earliest year of the lake's daily partitions to `year` if it is later; returns whether it changed."""
+    """Set the earliest year of the lake's daily partitions to `year`, unless it is earlier; returns if it changed."""
     before = read_layout(root)
     if before and before.first_year and before.first_year <= year:
         return False
@@ -88,7 +88,7 @@ def folder_name(value: str) -> str:
 
 
 def value_of(folder: str) -> str:
-    """Returns the account or search that a folder name encodes: the inverse of `folder_name`."""
+    """Returns the account or search that a folder name encodes; the inverse of `folder_name`."""
     return unquote(folder)
 
 

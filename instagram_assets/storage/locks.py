@@ -24,7 +24,7 @@ def folder_lock(folder: Path, elsewhere: str = _ELSEWHERE) -> Generator[None]:
     """
     descriptor = _lock(folder, elsewhere)
     while not _still_there(descriptor, folder):
-        # The folder was removed by an erasure while we waited: our lock is on a folder without a name.
+        # An erasure removed the folder while we waited, so the lock is on a folder that has no path any more.
         os.close(descriptor)
         descriptor = _lock(folder, elsewhere)
     try:
@@ -37,7 +37,7 @@ def folder_lock(folder: Path, elsewhere: str = _ELSEWHERE) -> Generator[None]:
 def alone_or(folder: Path, refusal: Exception) -> Generator[None]:
     """Context manager: hold an exclusive lock on a folder, or raise `refusal` at once if another process holds it.
 
-    For long work. If the file system has no locks, no other process is excluded.
+    For long operations. On a file system without locks it does not exclude other processes.
     """
     make_folder(folder)
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -58,8 +58,8 @@ def alone_or(folder: Path, refusal: Exception) -> Generator[None]:
 def at_work_in(home: Path) -> Generator[None]:
     """Context manager: a shared lock that marks a long-running program (`dev`, the UI) as using a Dagster home.
 
-    It waits while another process holds `nobody_at_work_in`; any number of processes can hold it. If the file system
-    has no locks, it does nothing.
+    Any number of processes can hold it. It waits while a process holds the exclusive lock of `nobody_at_work_in`. On a
+    file system without locks it does nothing.
     """
     make_folder(_folder_of_work(home))
     descriptor = os.open(_folder_of_work(home), os.O_RDONLY | os.O_DIRECTORY)
@@ -73,7 +73,10 @@ def at_work_in(home: Path) -> Generator[None]:
 
 @contextmanager
 def nobody_at_work_in(home: Path, refusal: Exception) -> Generator[None]:
-    """Context manager: keeps programs from starting with `at_work_in`; raises `refusal` if one is running."""
+    """Context manager: an exclusive lock on a Dagster home; raises `refusal` if a program holds `at_work_in` there.
+
+    A program that calls `at_work_in` meanwhile waits.
+    """
     make_folder(_folder_of_work(home))
     descriptor = os.open(_folder_of_work(home), os.O_RDONLY | os.O_DIRECTORY)
     try:

@@ -1,7 +1,7 @@
-"""Migration of a lake from its first layout to that of `layout`: one file per account and month, without copies.
+"""Migration of a lake from its first layout to the present one (see `layout`): one file per account and month.
 
-The first layout had one file per partition, `<asset>/account=…/day=…/part.parquet`, and below `read/` copies by month.
-Each account's old files are deleted when all their rows are in new ones, so a killed migration can be continued.
+The first layout had one file per partition, `<asset>/account=…/day=…/part.parquet`, and copies by month below `read/`.
+An account's old files are deleted once all their rows are in new files, so a killed migration can be continued.
 """
 
 import logging
@@ -33,14 +33,15 @@ _logger = logging.getLogger(__name__)
 _OLD = re.compile(r"(account|search)=(?P<value>.+)")
 _DAY = "day="
 _PART = "part.parquet"
-# Copies, and tables that are now computed as views.
+# Folders of copies, and of tables that are SQL views now.
 _DROPPED = ("read", "token_counts", "post_metrics")
 
 
 def migrate(root: UPath, on_progress: Callable[[int, int], None] | None = None) -> bool:
-    """Migrate a lake of the first layout; returns whether it was one. `on_progress` gets (tables done, all tables).
+    """Migrate a lake from the first layout; returns whether it had that layout. Does nothing otherwise.
 
-    A concurrent call waits for the first. Raises StorageError, with a remedy, if an old file is damaged.
+    `on_progress` is called with (migrated tables, all tables). A concurrent call waits for the first. Raises
+    StorageError, with a remedy, if an old file is damaged.
     """
     if not _is_due(root):
         return False
@@ -70,7 +71,7 @@ def first_year(root: UPath) -> int:
 
 
 def refuse_older(root: UPath) -> None:
-    """Raise StorageError for a lake of the first layout; for callers that only read, and so cannot migrate it."""
+    """Raise StorageError if a lake has the first layout; for callers that only read, and so cannot migrate it."""
     if _is_due(root):
         raise StorageError(f"{root}: of an older layout. Run instagram-assets migrate, which rewrites it.")
 
@@ -98,7 +99,7 @@ def _layout_of_old(root: UPath) -> Layout:
 def _rewrite(root: UPath, name: str) -> None:
     folders = _old_folders(root / name)
     if (root / name / _PART).exists():
-        write_asset(root, name, _read(root / name / _PART, name))  # the same path, now with its footer's checksum
+        write_asset(root, name, _read(root / name / _PART, name))  # at the same path, to add the footer's checksum
     for value, folder in folders.items():
         for _, group in groupby(_days(folder), key=lambda day: (day.year, day.month)):
             _rewrite_days(root, name, value, folder, list(group))

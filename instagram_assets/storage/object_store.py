@@ -59,13 +59,13 @@ def read_object(path: UPath) -> bytes:
 
 
 def object_names(folder: UPath) -> list[str]:
-    """Returns the names in a folder, bypassing s3fs's listing cache, since other processes write too."""
+    """Returns the names of objects and folders in a folder, without s3fs's listing cache: other processes write too."""
     return [name.rstrip("/").rpartition("/")[2] for name in folder.fs.ls(folder.path, detail=False, refresh=True)]
 
 
 @cache
 def check_conditions(root: UPath) -> None:
-    """Test once whether the store below `root` supports conditional writes. Raises StorageError when it does not."""
+    """Test once whether the store of `root` supports conditional writes. Raises StorageError if it does not."""
     if root.protocol not in ("s3", "s3a"):
         raise StorageError(
             f"{root}: only disks and S3 with its conditional writes keep two runs apart, not {root.protocol}. "
@@ -90,7 +90,7 @@ def _get(path: UPath) -> _Version | None:
 
 
 def _put(path: UPath, data: bytes, tag: str | None) -> bool:
-    """Write an object if its ETag is still `tag` (null: if it does not exist); returns false if it has changed."""
+    """Write an object if its ETag is still `tag`, or if it does not exist and `tag` is None; returns whether it did."""
 
     async def put(client: Any, bucket: str, key: str) -> bool:
         condition = {"IfNoneMatch": "*"} if tag is None else {"IfMatch": tag}

@@ -23,11 +23,14 @@ HIDDEN = ".instagram-assets"
 _WRITTEN, _NEW = "written.json", "new"
 
 Fill = Callable[[Path], object]
-"""Writes a file to the given path, durably."""
+"""Type of a callback that writes a file to the path it is called with, durably."""
 
 
 class Claim(NamedTuple):
-    """The record of a file that we wrote: its SHA-256 (old and new while it is replaced), and what it was made from."""
+    """The record of a file that we wrote: its SHA-256 (two while it is being replaced), and what it was made from.
+
+    `source` is the path of the file or folder that it was made from, relative to its folder.
+    """
 
     sha256: tuple[str, ...]
     source: str
@@ -36,8 +39,8 @@ class Claim(NamedTuple):
 def write_ours(files: Mapping[Path, Fill], source: Path, remedy: str) -> None:
     """Create or replace files of one folder atomically, and record `source` as the file or folder they were made from.
 
-    Raises FileError, with `remedy` in its message, if one of them is not ours to replace, as in `check_free`.
-    Concurrent calls wait for each other.
+    Raises FileError, with the hint `remedy` in its message, if one of them exists and is a user's file, was changed by
+    hand, or was made from another source. Concurrent calls wait for each other.
     """
     (folder,) = {path.parent for path in files}
     with owned_folder_lock(folder):
@@ -48,7 +51,7 @@ def write_ours(files: Mapping[Path, Fill], source: Path, remedy: str) -> None:
 
 
 def rewrite(path: Path, fill: Fill) -> None:
-    """Replace a file by a new version, written by `fill`, without changing who owns it: we or the user."""
+    """Replace a file by a new version, written by `fill`; it remains our file or the user's file, as it was."""
     folder = path.parent
     with owned_folder_lock(folder), staging(folder):
         sha256 = stage(folder, path.name, fill)
@@ -61,7 +64,7 @@ def rewrite(path: Path, fill: Fill) -> None:
 
 
 def remove_ours(path: Path, source: Path) -> None:
-    """Delete a file if we made it from `source` and nobody changed it; otherwise do nothing."""
+    """Delete a file if we made it from `source` and it is unchanged; otherwise do nothing."""
     claim = claims_of(path.parent).get(path.name)
     if claim is None or claim.source != _seen_from(path.parent, source):
         return
@@ -72,7 +75,7 @@ def remove_ours(path: Path, source: Path) -> None:
 
 
 def rename_claim(before: Path, after: Path, source: Path) -> None:
-    """Record that a file of ours was renamed within its folder, and that it is made from `source`."""
+    """Record that a file of ours was renamed from `before` to `after` in its folder, and is made from `source`."""
     with owned_folder_lock(after.parent):
         claims = claims_of(after.parent)
         if claim := claims.pop(before.name, None):
@@ -81,7 +84,7 @@ def rename_claim(before: Path, after: Path, source: Path) -> None:
 
 
 def check_free(path: Path, source: Path, remedy: str) -> None:
-    """Raise FileError if the file exists and is not ours, was changed by hand, or was made from another source.
+    """Raise FileError if a file exists and is a user's file, was changed by hand, or was made from another source.
 
     `remedy` is the hint in the error message.
     """
@@ -111,7 +114,7 @@ def owned_folder_lock(folder: Path) -> Generator[None]:
 
 
 def claims_of(folder: Path) -> dict[str, Claim]:
-    """Returns our record of a folder's files: name → claim; empty if there is no record."""
+    """Returns the record of a folder's files that we wrote: name → claim; empty if it is missing or damaged."""
     try:
         content = json.loads((folder / HIDDEN / _WRITTEN).read_bytes())
         return {
@@ -124,7 +127,7 @@ def claims_of(folder: Path) -> dict[str, Claim]:
 
 
 def digest(path: Path) -> str | None:
-    """Returns the SHA-256 of a file in hexadecimal digits; null if it does not exist or is no regular file."""
+    """Returns the SHA-256 of a file in hexadecimal digits; None if it does not exist or is not a regular file."""
     try:
         if not stat.S_ISREG(os.lstat(path).st_mode):
             return None
@@ -136,7 +139,7 @@ def digest(path: Path) -> str | None:
 
 @contextmanager
 def staging(folder: Path) -> Generator[None]:
-    """Context manager for `stage`: deletes unpublished files, including those of a killed run, before and after."""
+    """Context manager around `stage` and `publish`: empties the staging folder before and after."""
     hidden = folder / HIDDEN
     shutil.rmtree(hidden / _NEW, ignore_errors=True)
     try:
@@ -144,7 +147,7 @@ def staging(folder: Path) -> Generator[None]:
     finally:
         shutil.rmtree(hidden / _NEW, ignore_errors=True)
         with suppress(OSError):
-            hidden.rmdir()  # fails, as intended, if it has the record
+            hidden.rmdir()  # fails, as intended, if the record is in it
 
 
 def stage(folder: Path, name: str, fill: Fill) -> str:
@@ -163,9 +166,9 @@ def publish(
 ) -> None:
     """Move staged files (name → SHA-256) to their final names, then delete the files `gone` if their hash is unchanged.
 
-    The last staged file, which can refer to the others (a manifest), is moved when the others are durable. A file that
-    already has the staged content is not moved. If `source` is null, the recorded sources are kept. The caller holds
-    the folder's lock, and has checked that no name is that of a user's file.
+    The last staged file, which can refer to the others (a manifest), is moved once the others are durable. A file that
+    already has the staged content is not replaced. If `source` is None, the recorded sources are kept. The caller must
+    hold the folder's lock, and must have checked that no user's file is overwritten.
     """
     before, gone = claims_of(folder), gone or {}
     after = {name: claim for name, claim in before.items() if name not in gone}
@@ -192,7 +195,7 @@ def publish(
 
 
 def _either(before: Mapping[str, Claim], after: Mapping[str, Claim], gone: Mapping[str, str]) -> dict[str, Claim]:
-    """Returns the record for the time of the replacement: both the old and the new hash of each file count as ours."""
+    """Returns the record for the time of the replacement, with both the old and the new hashes of each file."""
     going = {name: Claim((sha256,), "") for name, sha256 in gone.items()}
     found: dict[str, Claim] = {}
     for name in {**before, **after, **going}:

@@ -28,15 +28,15 @@ _STATUSES = b"instagram_assets.status"
 """The footer key of the row counts by status (JSON), so that counting reads no rows."""
 
 BY_HAND = frozenset({"overrides"})
-"""Tables that no run creates: they contain manual decisions."""
+"""Tables that no run can recreate, because they contain decisions of users."""
 _ROWS_AT_ONCE = 4_096
 _MANY_ROWS = 200
-"""Below it dictionaries and zstd cost more time than their bytes are worth: a month has few rows."""
+"""Tables with fewer rows are written without dictionaries and with snappy: zstd would cost more time than it saves."""
 _PRUNED = {column for contract in CONTRACTS.values() for column in contract.partitions}
 """Columns with min/max statistics, for file skipping; those of captions and URLs would be half of a small file."""
 _SEAL = b"IAcs"
 _SEALS = {_SEAL: 12, b"IAcr": 8}
-"""Seal marks and seal lengths; in that of earlier files only the CRC-32 of the footer follows."""
+"""Magic number → length of the seal in bytes; the seal of files by earlier versions has only the footer's CRC-32."""
 _BYTES_AT_ONCE = 1 << 20
 _END = 8  # the footer's length in four bytes, then PAR1
 
@@ -47,7 +47,7 @@ def to_bytes(table: pa.Table) -> bytes:
 
     stream = io.BytesIO()
     many = table.num_rows >= _MANY_ROWS
-    bounded: Any = [name for name in table.column_names if name in _PRUNED]  # annotated as bool alone
+    bounded: Any = [name for name in table.column_names if name in _PRUNED]  # pyarrow's type stubs allow only bool
     counted = _counted(table.combine_chunks())
     with pq.ParquetWriter(
         stream,
@@ -55,7 +55,7 @@ def to_bytes(table: pa.Table) -> bytes:
         compression="zstd" if many else "snappy",
         use_dictionary=many,
         write_statistics=bounded,
-        store_schema=False,  # Parquet's own types are those of the contracts
+        store_schema=False,  # the contracts only have types that Parquet itself can represent
         write_page_checksum=True,
     ) as writer:
         writer.write_table(counted)
@@ -67,13 +67,19 @@ def to_bytes(table: pa.Table) -> bytes:
 
 
 def write_file(path: UPath | Path, table: pa.Table, *, sync_folder: bool = True) -> None:
-    """Write a table to a Parquet file; `sync_folder` is as in `write_atomic`. Raises StorageError."""
+    """Write a table to a Parquet file atomically; with `sync_folder=False` the caller fsyncs the folder.
+
+    Raises StorageError on an I/O error.
+    """
     data = to_bytes(table)
     write_atomic(path, lambda stream: stream.write(data), sync_folder=sync_folder)
 
 
 def read_file(path: UPath, name: str, columns: Sequence[str] | None = None) -> pa.Table:
-    """Returns the rows of one file of the asset `name`, with all columns or `columns`. StorageError if damaged."""
+    """Returns the rows of one file of the asset `name`, with all columns or `columns`.
+
+    Raises StorageError if the file is damaged or cannot be read.
+    """
     try:
         data = Path(path.path).read_bytes() if is_local(path) else read_object(path)
         return from_bytes(data, columns)
@@ -97,7 +103,10 @@ def from_bytes(data: bytes, columns: Sequence[str] | None = None, *, sealed: boo
 
 
 def check_table(stream: BinaryIO) -> None:
-    """Verify all bytes and rows of a file made by `to_bytes`, in small chunks. Raises as `from_bytes` does."""
+    """Verify all bytes and rows of a file made by `to_bytes`, in small chunks.
+
+    Raises ArrowInvalid or OSError if it is damaged.
+    """
     size = stream.seek(0, os.SEEK_END)
     stream.seek(max(size - _END, 0))
     footer = int.from_bytes(stream.read(4), "little") + _END
@@ -110,7 +119,7 @@ def check_table(stream: BinaryIO) -> None:
 
 
 def read_seal_of(stream: BinaryIO, size: int) -> bytes | None:
-    """Returns the two checksums in a file's seal, 8 bytes; null if the file has no checksum of its rows.
+    """Returns the two checksums in a file's seal, 8 bytes; None if the seal is missing or has only the footer's.
 
     `size` is the file's size in bytes. Raises ArrowInvalid if the file does not end as a sealed Parquet file.
     """
@@ -155,7 +164,10 @@ def check_rows(stream: BinaryIO, rows: int | None = None) -> None:
 
 
 def footer_counts(path: UPath, name: str) -> tuple[int, Counter[str]]:
-    """Returns (number of rows, row counts by `status`) of a file of the asset `name`, from its footer only."""
+    """Returns (number of rows, row counts by `status`) of a file of the asset `name`, from its footer only.
+
+    Raises StorageError if the footer is damaged or cannot be read.
+    """
     import pyarrow.parquet as pq
 
     try:
@@ -167,9 +179,10 @@ def footer_counts(path: UPath, name: str) -> tuple[int, Counter[str]]:
 
 
 def damaged(path: UPath, name: str, error: Exception) -> StorageError:
-    """Returns the StorageError for an unreadable file of the asset `name`; DamagedError unless a retry can help.
+    """Returns the error to raise for an unreadable file of the asset `name`, with a remedy in its message.
 
-    For local files and decoding errors a retry does not help.
+    It is a DamagedError for local files and decoding errors, for which a retry cannot help, and otherwise a
+    StorageError.
     """
     lasting = isinstance(error, pa.ArrowException) or is_local(path)
     remedy = (
@@ -183,7 +196,7 @@ def damaged(path: UPath, name: str, error: Exception) -> StorageError:
 def as_table(obj: Any, name: str) -> pa.Table:
     """Returns a table, a record batch reader or a data frame as a table with the schema of the contract `name`.
 
-    Without a contract of this name the columns are unchanged. Raises ContractError if the columns are wrong.
+    If there is no contract with this name, the columns are unchanged. Raises ContractError if the columns are wrong.
     """
     if isinstance(obj, pa.RecordBatchReader):
         obj = obj.read_all()
@@ -193,6 +206,7 @@ def as_table(obj: Any, name: str) -> pa.Table:
 
 
 def _counted(table: pa.Table) -> pa.Table:
+    """Returns the table with its row counts by `status`, if it has this column, in its metadata."""
     if "status" not in table.column_names:
         return table
     counts = {row["values"]: row["counts"] for row in compute.value_counts(table["status"].drop_null()).to_pylist()}
@@ -210,7 +224,7 @@ def _footer_start(whole: memoryview) -> int:
 
 
 def _read_seal(whole: memoryview, at: int) -> tuple[int, int | None]:
-    """Returns (length of the seal before the footer, CRC-32 of all bytes before it, null in an older seal).
+    """Returns (length of the seal, CRC-32 of all bytes before it: None in a seal of earlier versions).
 
     Raises ArrowInvalid if the footer's CRC-32 is not the one in the seal.
     """

@@ -1,8 +1,8 @@
-"""Dagster's IO manager for the lake: one table per asset, for one partition or ten thousand.
+"""Dagster's IO manager for the lake: a step passes one table per asset, whether for one partition or ten thousand.
 
-An asset's value is one `pa.Table`, or a `pa.RecordBatchReader` whose rows of one account are adjacent. The `account`
-and `day` columns tell which partition a row belongs to. An input with `COLUMNS_KEY` in its metadata gets only these
-columns. A step's output is also passed to the next steps of its run in memory.
+An asset's value is one `pa.Table`, or a `pa.RecordBatchReader` in which each account's rows are adjacent. The `account`
+and `day` columns identify a row's partition. An input whose metadata has `COLUMNS_KEY` gets only these columns. A
+step's output is also passed to the next steps of its run in memory.
 """
 
 from collections.abc import Generator, Mapping, Sequence
@@ -29,7 +29,7 @@ from instagram_assets.storage.parquet_files import as_table
 from instagram_assets.storage.run_table_cache import HandOver
 
 COLUMNS_KEY = "columns"
-"""Key of an input's metadata that lists the columns to read; without it all are read."""
+"""Key in an input's metadata whose value is the list of columns to read; without it all columns are read."""
 
 _NEWEST = "instagram_assets/newest"
 
@@ -44,7 +44,7 @@ class PartitionSelection(NamedTuple):
 class ParquetTables(dg.IOManager):
     """IO manager that stores every asset's table in the lake at `root`.
 
-    It has no run config, since anybody who can start a run could set another path in it.
+    It has no run config, since everybody who can start a run could then set another path.
     """
 
     def __init__(self, root: UPath) -> None:
@@ -89,16 +89,16 @@ class ParquetTables(dg.IOManager):
         if _is_pandas(wanted):
             import pandas as pd
 
-            # Arrow-backed columns keep ids as text, integers as integers and lists as lists.
+            # Arrow-backed columns keep ids as strings, integers with nulls as integers, and lists as lists.
             return found.to_pandas(types_mapper=pd.ArrowDtype)
         return found
 
     def rows(
         self, run: str, name: str, chosen: PartitionSelection, columns: Sequence[str] | None = None, *, step: str
     ) -> pa.Table:
-        """Returns an asset's rows, with all columns or `columns`: from memory if this run wrote exactly these rows.
+        """Returns an asset's rows, with all columns or `columns`: from memory if this run wrote exactly this selection.
 
-        `step` is the key of the step that reads the rows; it gets them from memory only once.
+        `run` is the run id. `step` is the key of the step that reads the rows; it gets them from memory only once.
         """
         found = self._handed.take(run, name, chosen, step)
         if found is None:
@@ -106,7 +106,7 @@ class ParquetTables(dg.IOManager):
         return found if columns is None else found.select(list(columns))
 
     def let_go(self) -> None:
-        """Release the tables cached in memory, at the end of a run."""
+        """Release the tables cached in memory; called at the end of a run."""
         self._handed.clear()
 
 
@@ -129,7 +129,7 @@ def tables_of_run(root: UPath) -> Generator[ParquetTables]:
 
 
 def _steps_around(step: StepExecutionContext) -> tuple[set[str], set[str]]:
-    """Returns two sets of step keys: the step with all steps before it, and the steps that read its output."""
+    """Returns two sets of step keys: the step and all its upstream steps, and the steps that read its output."""
     needs = step.execution_plan.get_executable_step_deps()
     before, found = set[str](), {step.step.key}
     while found:
@@ -139,7 +139,7 @@ def _steps_around(step: StepExecutionContext) -> tuple[set[str], set[str]]:
 
 
 def _selection_of(context: dg.InputContext) -> PartitionSelection:
-    """Returns the selection (accounts and days) of an input's rows."""
+    """Returns the accounts and days whose rows an input gets."""
     step = context.step_context
     of_step = step.entity_partitions_def
     if not context.has_asset_partitions or of_step is None:
@@ -162,7 +162,7 @@ def _chosen(
 
 
 def _by_account(definition: dg.PartitionsDefinition) -> dg.PartitionsDefinition | None:
-    """Returns the account dimension of account × day partitions; None for other partitions."""
+    """Returns the account dimension of a partitions definition by account × day; None for other definitions."""
     if not isinstance(definition, dg.MultiPartitionsDefinition):
         return None
     return next(part.partitions_def for part in definition.partitions_defs if part.name == "account")
@@ -173,7 +173,7 @@ def _is_pandas(wanted: Any) -> bool:
 
 
 def _of_each_partition(context: dg.OutputContext, written: Written) -> dict[str, dict[str, Any]]:
-    """Returns the metadata of each partition of the run: its row count, or a flag that it was empty and still is."""
+    """Returns partition key → metadata: its row count, or the flag UNTOUCHED if it was empty before and still is."""
     counts = {"|".join(cell): rows for cell, rows in written.rows.items()}
     counts |= {"|".join(cell): 0 for cell in written.emptied}
     metadata: dict[str, dict[str, Any]] = {key: {"dagster/partition_row_count": rows} for key, rows in counts.items()}
@@ -187,8 +187,8 @@ def _of_each_partition(context: dg.OutputContext, written: Written) -> dict[str,
 def _add_partition_metadata(context: dg.OutputContext, metadata: Mapping[str, Mapping[str, Any]]) -> None:
     """Attach metadata to each partition of the run.
 
-    `context.add_asset_metadata` lists all partitions on every call, which takes hours for 10,000 of them; so Dagster's
-    private accumulator of metadata is set once (dagster 1.13.27).
+    `context.add_asset_metadata` lists all partitions on every call, which takes hours for 10,000 of them. So Dagster's
+    private metadata accumulator is replaced once (dagster 1.13.27).
     """
     from dagster._core.execution.context.metadata_logging import AssetMetadataHandle, OutputMetadataAccumulator
 
@@ -202,10 +202,10 @@ def _add_partition_metadata(context: dg.OutputContext, metadata: Mapping[str, Ma
 
 
 def add_to_newest_event(context: dg.AssetExecutionContext, metadata: Mapping[str, Any]) -> None:
-    """Attach metadata once, to the last event that this step stores of its asset, however many partitions it has.
+    """Attach metadata to the last event that this step stores for its asset, instead of the event of each partition.
 
     The asset's page in the UI shows its newest event. The last partition is known only when the output is handled;
-    until then the metadata is stored under a key that is no partition.
+    until then the metadata is stored under a placeholder for the partition key.
     """
     step = context.get_step_execution_context()
     accumulated = step._metadata_accumulator.with_additional_asset_metadata(  # pyright: ignore[reportPrivateUsage]

@@ -1,8 +1,8 @@
 """The retention horizon: the timestamps before which retention has deleted data, in the lake's `_retention.json`.
 
 They never decrease. Derived assets read them, so that their tables keep rows whose observations were deleted. The field
-`past_before` in the record of a landed file is another timestamp, the limit applied to that file: a file that arrives
-later is loaded completely, however old its records are, until retention runs again.
+`past_before` in the manifest of a landed file is another timestamp: the limit that was applied to that file. A file
+that arrives later is loaded completely, however old its records are, until retention runs again.
 """
 
 import json
@@ -21,9 +21,9 @@ HORIZON_FILE = "_retention.json"
 
 @dataclass(frozen=True)
 class Horizon:
-    """The timestamps before which raw observations (`raw`) and media last observed (`media`) have been deleted.
+    """The timestamps before which retention has deleted raw observations (`raw`) and media (`media`); None: never.
 
-    `changed` is when retention last deleted rows or files. Null: never.
+    For media the time of the last observation counts. `changed` is when retention last deleted rows or files.
     """
 
     raw: datetime | None = None
@@ -32,7 +32,10 @@ class Horizon:
 
 
 def read_horizon(lake: UPath) -> Horizon:
-    """Returns the retention horizon of a lake; all null if retention never ran. StorageError if unreadable."""
+    """Returns the retention horizon of a lake, with None in all fields if retention never deleted anything.
+
+    Raises StorageError if its file is damaged or cannot be read.
+    """
     path = lake / HORIZON_FILE
     try:
         found = json.loads(path.read_bytes() if atomic.is_local(lake) else object_store.read_object(path))
@@ -54,7 +57,10 @@ def read_horizon(lake: UPath) -> Horizon:
 
 
 def move_horizon(lake: UPath, raw: datetime | None, media: datetime | None, now: datetime) -> Horizon:
-    """Raise the lake's retention horizon to these timestamps, never lower it; returns the new horizon."""
+    """Raise the lake's retention horizon to these timestamps, but never lower it; returns the new horizon.
+
+    Raises StorageError if its file is damaged or on an I/O error.
+    """
 
     def moved(before: Horizon) -> Horizon:
         return replace(before, raw=_later(before.raw, raw), media=_later(before.media, media), changed=now)

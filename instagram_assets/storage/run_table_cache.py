@@ -1,4 +1,4 @@
-"""In-memory cache of tables passed between a run's steps, and a workaround for Dagster's objects that leak memory."""
+"""In-memory cache of tables passed between a run's steps, and a workaround for a memory leak in Dagster."""
 
 from collections.abc import Collection, Hashable
 from dataclasses import dataclass
@@ -39,8 +39,8 @@ class HandOver:
     def keep(self, run: str, name: str, cells: Hashable, table: pa.Table, readers: Collection[str]) -> None:
         """Cache a table that the run has written to the lake as these partitions (`cells`), for the steps `readers`.
 
-        Tables of earlier runs are dropped, and the oldest of this run if there is not enough room; a table that is too
-        large or that no step reads is not cached.
+        Tables of earlier runs are evicted, and the oldest of this run if the cache would exceed its maximum size. A
+        table that is too large or that no step reads is not cached.
         """
         if run != self._run:
             self._run, self._tables = run, {}
@@ -51,11 +51,11 @@ class HandOver:
             del self._tables[next(iter(self._tables))]
 
     def drop(self, name: str) -> None:
-        """Remove the table of an asset that is about to be rewritten: after a failure the lake's content is unknown."""
+        """Remove the table of an asset that is about to be rewritten; if that fails, lake and cache could differ."""
         self._tables.pop(name, None)
 
     def take(self, run: str, name: str, cells: Hashable, reader: str) -> pa.Table | None:
-        """Returns a table if this run wrote exactly these partitions, else null; each step gets a table once."""
+        """Returns a table if this run wrote exactly these partitions, otherwise None; each step gets a table once."""
         kept = self._tables.get(name)
         if not kept or run != self._run:
             return None
@@ -78,7 +78,7 @@ class HandOver:
 
 
 def make_first_objects() -> None:
-    """Create a first, small instance of Dagster classes that keep a reference to their first instance for ever.
+    """Create small instances of those Dagster classes that hold a reference to their first instance for ever.
 
     Otherwise the first real instances would keep large objects in memory.
     """

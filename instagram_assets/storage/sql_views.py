@@ -1,7 +1,7 @@
 """Views of the lake: tables that are not stored but computed by DuckDB from stored ones.
 
-A view's rows of an account depend on that account's rows only, so accounts are processed in groups, and memory use does
-not grow with the lake.
+A view's rows of an account depend only on that account's rows in the stored tables. So accounts are processed in
+groups, and memory use does not grow with the lake.
 """
 
 import re
@@ -19,14 +19,14 @@ from instagram_assets.storage.duckdb_connection import Query, Source, connected
 from instagram_assets.storage.lake import Days, files
 from instagram_assets.storage.layout import value_of
 
-# Accounts are grouped until they have as many files: few enough for memory, enough to be worth a query.
+# A group of accounts has about this many files: few enough for memory, and enough that few queries are needed.
 _FILES = 100
 
 
 def read_view(root: UPath, name: str, accounts: Collection[str] | None = None, days: Days | None = None) -> pa.Table:
     """Returns the rows of a view, in the view's order, of these accounts and days (first and last); None selects all.
 
-    Raises StorageError if a file that it reads is damaged, or if there is no disk space for temporary files.
+    Raises StorageError if a file of the tables that it reads is damaged, or if there is no space for temporary files.
     """
     view = VIEWS[name]
     sources = _sources(view)
@@ -43,7 +43,7 @@ def read_view(root: UPath, name: str, accounts: Collection[str] | None = None, d
 def open_view(
     root: UPath, name: str, accounts: Collection[str] | None = None, days: Days | None = None
 ) -> Generator[Query]:
-    """Context manager for several SQL queries over one view: computed once, its rows need not fit into memory.
+    """Context manager for several SQL queries over one view, which is computed once and need not fit into memory.
 
     Yields a query function, in whose SQL the view's name is a table. Accounts, days and errors are as in `read_view`.
     """
@@ -57,11 +57,11 @@ def open_view(
 
 
 def query_lake(root: UPath, sql: str, *values: Any) -> pa.Table:
-    """Returns the rows of an SQL query over the lake, with tables and views by name; `values` are `$1`, ….
+    """Returns the rows of an SQL query, in which the lake's tables and views have their names; `values` are `$1`, ….
 
-    Tables in the query are read completely, and of the tables behind a view only the needed columns. Sums are integers
-    if they fit into 64 bits; a duplicate column name gets a number. Raises QueryError for invalid SQL, StorageError as
-    in `read_view`.
+    Tables in the query are read with all columns, and the tables that a view reads only with the columns it needs. Sums
+    of integers are int64 if they fit. A duplicate column name gets a suffix (`count_1`). Raises QueryError for invalid
+    SQL, StorageError as in `read_view`.
     """
     named = {name for name in CONTRACTS if re.search(rf"\b{name}\b", sql, re.IGNORECASE)}
     views = [name for name in VIEWS if name in named]
@@ -97,7 +97,7 @@ def _as_integers(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def accounts_of(root: UPath, name: str) -> list[str]:
-    """Returns the accounts with files in the tables that a view reads, sorted."""
+    """Returns the sorted names of the accounts that have files in the tables that a view reads."""
     return list(_by_account(root, VIEWS[name], None, None))
 
 
@@ -114,7 +114,7 @@ def _select(view: View, days: Days | None) -> str:
 def _each_part(
     sources: Mapping[str, Source], root: UPath, view: View, accounts: Collection[str] | None, days: Days | None
 ) -> Iterator[None]:
-    """Sets `files` of the sources to those of one group of accounts after the other; yields once per group."""
+    """Sets `files` of the sources to the files of one group of accounts at a time; yields once per group."""
     waiting: dict[str, list[UPath]] = {table: [] for table in sources}
     by_account = list(_by_account(root, view, accounts, days).values())
     for number, of_account in enumerate(by_account, 1):

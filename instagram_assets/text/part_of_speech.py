@@ -63,7 +63,7 @@ KIWI_TAGS = {
     "UN": "unknown",
     **dict.fromkeys(("USER0", "USER1", "USER2", "USER3", "USER4"), "unknown"),
 }
-"""The class of each tag of Kiwi: the Sejong corpus's with Kiwi's own; None is left out, as addresses are."""
+"""Tag of Kiwi (the Sejong tag set with Kiwi's additions) → class; words with None, such as URLs, are left out."""
 
 OKT_TAGS = {
     "Noun": "noun",

@@ -23,6 +23,7 @@ from instagram_assets.storage.features import FeatureStore, OnProgress, computed
 from instagram_assets.vision.image_batches import Failed, decode_all, retry_in_halves
 from instagram_assets.vision.load_models import LoadedModel, load_embedder
 from instagram_assets.vision.preprocess import Preprocessor
+from instagram_assets.vision.readable_texts import is_readable
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -57,7 +58,8 @@ class Embedder:
         self._loaded = loaded
         self._pixels = Preprocessor.of(loaded.processor, draft)
         self.draft = self._pixels.draft
-        self.label = loaded.source.label
+        self.label = loaded.source.label_in(loaded.precision)
+        self._longest = _longest_text(loaded)
         self.fingerprint = embedding_fingerprint(loaded.source, loaded.precision, draft)
 
     def prepare(self, image: "Image") -> NDArray[np.uint8]:
@@ -78,27 +80,17 @@ class Embedder:
         return np.concatenate(parts) if parts else np.empty((0, 0), np.float32)
 
     def reads(self, text: str) -> bool:
-        """Whether the model supports the language of a text: False if its tokenizer splits words into bytes.
-
-        CLIP's tokenizer, trained on English, splits each Korean syllable into two or three tokens.
-        """
-        foreign = [character for character in text if character.isalpha() and not character.isascii()]
-        if not foreign:
-            return True
-        tokenizer = self._loaded.processor.tokenizer
-        pieces = tokenizer("".join(foreign), add_special_tokens=False)["input_ids"]
-        unknown = sum(piece == tokenizer.unk_token_id for piece in pieces)
-        return len(pieces) <= len(foreign) and 2 * unknown < len(pieces)
+        """Whether the model can know the words of a text, by `is_readable`: CLIP trained on English reads no Korean."""
+        return is_readable(self._loaded.processor.tokenizer, text)
 
     def _texts(self, texts: list[str]) -> NDArray[np.float32]:
         import torch
 
         model, tokenizer = self._loaded.model, self._loaded.processor.tokenizer
-        longest = min(tokenizer.model_max_length, model.config.text_config.max_position_embeddings)
         # SigLIP was trained on text padded to one length, and reads the padding.
         padded = model.config.model_type.startswith("siglip")
         padding = "max_length" if padded else True
-        tokens = tokenizer(texts, padding=padding, truncation=True, max_length=longest, return_tensors="pt")
+        tokens = tokenizer(texts, padding=padding, truncation=True, max_length=self._longest, return_tensors="pt")
         if padded:
             tokens.pop("attention_mask", None)
         with torch.inference_mode():
@@ -226,6 +218,16 @@ def as_vectors(column: pa.ChunkedArray) -> NDArray[np.float32]:
     }:
         raise ModelError("embeddings of several widths are in one table. Take away the folder of these features.")
     return flat.reshape(len(values), width)
+
+
+def _longest_text(loaded: LoadedModel) -> int:
+    """Maximum number of tokens of a text: as many as the tokenizer allows and the text tower has positions for."""
+    positions: int = loaded.model.config.text_config.max_position_embeddings
+    for name, module in loaded.model.named_modules():
+        # RoBERTa's kind, as in AltCLIP, counts positions from the one behind the padding's.
+        if name.endswith("position_embeddings") and getattr(module, "padding_idx", None) is not None:
+            positions -= module.padding_idx + 1
+    return min(loaded.processor.tokenizer.model_max_length, positions)
 
 
 def _unit_vectors(output: Any) -> NDArray[np.float32]:

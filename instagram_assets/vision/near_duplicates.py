@@ -16,7 +16,7 @@ _KEYS = 1 << 16
 _MOST_FLIPS = 2
 """Bits of a band that may differ in the index; with more, comparing buckets of equal bands is faster."""
 _FEW = 2048
-"""So many hashes are compared pair by pair; building the index takes longer."""
+"""Up to so many hashes are compared pair by pair, which is faster than building the index."""
 _Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 

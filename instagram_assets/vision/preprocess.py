@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 _MAX_ASPECT_RATIO = 200
-"""More elongated images are rejected: with the short side enlarged they would fill the memory."""
+"""Images with a larger aspect ratio are rejected: with the short side enlarged they would not fit into memory."""
 _TOLERANCE = 1e-6
 _TEST_SIZES = ((61, 47), (40, 90), (500, 301))
 
@@ -67,7 +67,7 @@ class _Recipe:
     """Resize, centre crop, then normalise by a lookup table of the 256 levels of each channel."""
 
     shortest: int | None
-    """The short side after resizing; null resizes to `resized`."""
+    """The short side in pixels after resizing; None: the image is resized to `resized`."""
     resized: tuple[int, int]
     height: int
     width: int

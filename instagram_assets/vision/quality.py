@@ -35,7 +35,7 @@ _VERSION = "quality-3"
 """Changes when the definition of a measurement does; not with a decoder's version, which moves them by under 1 %."""
 _SINCE_3 = ("focus", "brightness", "contrast", "noise")
 _EARLIER = {"quality-2": _SINCE_3, "quality-1": ("views", *_SINCE_3)}
-"""Versions before, newest first, and the measurements they lack: of a file that is gone the others are still used."""
+"""Previous versions, newest first, and the measurements they lack; the others are still used for deleted files."""
 _SHARP_WITHOUT_FOCUS = 50.0
 """The least sharpness of a row without focus, which an earlier version measured; its default then."""
 _FEW = 0.001

@@ -1,4 +1,4 @@
-"""Near-duplicates by editing: hashes of crops, rotations and the mirror image of each image, compared pairwise.
+"""Near-duplicates that were cropped, rotated or mirrored, found by comparing hashes of such views of each image.
 
 The whole image and its mirror image are compared with all views (crops, rotations, mirror image) of the other image, so
 a cropped copy matches the same crop among the original's views. Uniform borders are trimmed before hashing.
@@ -17,26 +17,26 @@ _Grey: TypeAlias = NDArray[np.uint8]
 _Pairs: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 _SIDE = 128
-"""Short side in pixels to which a picture is reduced before it is cropped, rotated and hashed."""
+"""Short side in pixels to which an image is reduced before it is cropped, rotated and hashed."""
 _CROPS = (
     *((side, side, 0.5, 0.5) for side in (0.95, 0.9, 0.85, 0.8)),
     *((0.9, 1.0, 1.0, 0.5), (0.9, 1.0, 0.0, 0.5), (1.0, 0.9, 0.5, 1.0), (1.0, 0.9, 0.5, 0.0)),
 )
-"""Height and width as shares of the picture's, and where in the rest it begins: in the middle, then at each edge."""
+"""Crops: height and width as fractions of the image's, and the offset as fractions of the rest (0.5: centred)."""
 _DEGREES = (2.0, -2.0)
 _WHOLE = 2
-"""The first hashes of a picture are those of the whole and of its mirror image."""
+"""The number of hashes of the whole image: of the image itself and of its mirror image; they are the first."""
 VIEWS = _WHOLE + 1 + len(_CROPS) + len(_DEGREES)
-"""Hashes of one picture: the whole, its mirror image, its central square, crops and rotations."""
+"""Number of hashes of one image: the whole, its mirror image, its central square, crops and rotations."""
 HASH_BYTES = 32
 """Bytes of one hash, 256 bits: the first 8 bytes are those of the lowest frequencies, 8 x 8 of 16 x 16."""
 _KEY_BITS = 10
-"""Bits in which the first 64 bits of two near hashes may differ; by these candidates are found."""
+"""Maximum Hamming distance of the first 64 bits of two hashes, by which candidate pairs are found."""
 _LEAST_SIDE = 16
-"""A picture whose borders leave less than this many pixels is not trimmed."""
+"""An image is not trimmed if fewer pixels than this would remain between its borders."""
 _SAME_GREY = 12
 _SPECKLES = 0.02
-"""A line is part of a border when all but this share of its pixels are within `_SAME_GREY` of the edge's grey."""
+"""A line is part of a border if all but this fraction of its pixels are within `_SAME_GREY` of the edge's grey."""
 
 
 def view_hashes(grey: _Grey) -> bytes | None:

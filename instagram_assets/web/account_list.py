@@ -223,7 +223,7 @@ class _Known:
 
 _NOT_THERE = InLake(posts=0)
 _LONGEST_NAME = 150
-"""In characters: file names have at most 255 bytes, and no account or hashtag is nearly that long."""
+"""Maximum characters of a name: file names have at most 255 bytes, and account names are much shorter."""
 _LONG_AGO = date.min
 
 

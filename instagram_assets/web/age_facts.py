@@ -14,6 +14,7 @@ from instagram_assets.age.artifacts import FEWEST_SHOWN
 from instagram_assets.age.audience_share import COLUMNS, share_of
 from instagram_assets.age.card import NOT_FOR_PERSONS
 from instagram_assets.age.model_files import AgeConfig
+from instagram_assets.age.presets import OptionValue, TrainingPreset, training_preset
 from instagram_assets.age.prevalence import too_few
 from instagram_assets.age.statistics import Evaluation
 from instagram_assets.errors import ModelError, StorageError
@@ -31,6 +32,7 @@ _EVALUATIONS = TypeAdapter(dict[Literal["model", "tfidf", "majority"], Evaluatio
 _DATA = TypeAdapter(
     dict[Literal["train", "validation", "calibration", "test"], dict[Literal["users", "positives", "posts"], int]]
 )
+_OPTIONS = TypeAdapter(dict[str, OptionValue])
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,8 @@ class Audience:
     (`by_others`) are not counted. `share` is the estimated share of accounts at or above the age cut-off, corrected for
     the model's error rates, with the interval from `low` to `high`, which is valid under the assumption in `assumes`.
     `share` is null if it cannot be estimated: `too_few` is true if the group is too small to be published, else `note`
-    has the reason. `warnings` say in what respects the accounts differ from the test users.
+    has the reason. `warnings` say in what respects the accounts differ from the test users, and what is not known of
+    the model. `left_out` counts accounts that the share leaves out, since the model was trained or tested with them.
     """
 
     accounts: int
@@ -55,6 +58,7 @@ class Audience:
     note: str = ""
     assumes: str = ""
     warnings: list[str] = field(default_factory=list[str])
+    left_out: int = 0
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,7 @@ class AgeFacts:
     age_cutoff: int | None = None
     backbone: str = ""
     max_seq_len: int | None = None
+    training: TrainingPreset | None = None
     data: dict[str, dict[str, int]] = field(default_factory=dict[str, dict[str, int]])
     evaluations: dict[str, Evaluation] = field(default_factory=dict[str, Evaluation])
     too_few: str = ""
@@ -126,13 +131,23 @@ def read_audience(settings: Settings, folder: Path, model: str, config: AgeConfi
     if not config.metrics:
         return Audience(*counts)
     found = share_of(own, folder, config)
+    if found.share.n < FEWEST_SHOWN:
+        return Audience(own.num_rows, 0, 0, counts[3], too_few=True, left_out=found.left_out)
     share, warnings = found.share, list(found.warnings)
     limits = (None, None) if (share.low, share.high) == (0, 1) else (share.low, share.high)
-    return Audience(*counts, share.share, *limits, note=share.note, assumes=share.assumes, warnings=warnings)
+    return Audience(
+        *counts,
+        share.share,
+        *limits,
+        note=share.note,
+        assumes=share.assumes,
+        warnings=warnings,
+        left_out=found.left_out,
+    )
 
 
 def _judged(folder: Path) -> dict[str, Any]:
-    """Returns the metrics on the test users and the statistics of the training data, from the model's folder.
+    """Returns the metrics on the test users, the statistics of the training data and the preset, from the folder.
 
     Raises ModelError if the file is missing or damaged.
     """
@@ -146,15 +161,19 @@ def _judged(folder: Path) -> dict[str, Any]:
         evaluations = _EVALUATIONS.validate_python(content["test"])
         data = _DATA.validate_python(content["data"])
         model = evaluations["model"]
+        training = training_preset(_OPTIONS.validate_python(content["options"]))
     except FileNotFoundError as error:
         raise _unusable(path, "is missing") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         what = f"{len(error.errors())} values are not as we write them" if isinstance(error, ValidationError) else ""
         raise _unusable(path, f"is damaged or not ours ({what or type(error).__name__})") from error
     warning = too_few(model.n, model.positives)
-    return {"evaluations": dict(evaluations), "data": {name: dict(part) for name, part in data.items()}} | (
-        {"too_few": warning} if warning else {}
-    )
+    return {
+        "evaluations": dict(evaluations),
+        "data": {name: dict(part) for name, part in data.items()},
+        "training": training,
+        **({"too_few": warning} if warning else {}),
+    }
 
 
 def _text(path: Path) -> str:

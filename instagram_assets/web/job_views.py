@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from instagram_assets.datasets.image_folder import why_not
+from instagram_assets.datasets.image_folder_card import why_not
 from instagram_assets.errors import InstagramAssetsError
 from instagram_assets.search.search_requests import SearchRequest, find_request
 from instagram_assets.storage.lake import read_table
@@ -67,18 +67,20 @@ _COLUMNS = ("kept", "reason")
 class Details:
     """Details of a search job from the lake: `left_out` counts the candidate images that were left out, by reason.
 
-    `requested` are the options of the search. `body` is the request body for `POST /api/run` that starts the same
-    search again; empty if the page cannot start it. `problem` is the error if the lake cannot be read.
+    `requested` are the options of the search; `unread` is true if the embedding model cannot read the query, by which
+    the subject was chosen. `body` is the request body for `POST /api/run` that starts the same search again; empty if
+    the page cannot start it. `problem` is the error if the lake cannot be read.
     """
 
     requested: Mapping[str, Any] = field(default_factory=dict[str, Any])
     left_out: Mapping[str, int] = field(default_factory=dict[str, int])
+    unread: bool = False
     body: Mapping[str, Any] = field(default_factory=dict[str, Any])
     problem: str = ""
 
 
 def details_of(services: Services, job: Job, *, is_newest: bool) -> Details:
-    """Reads the details of a job; `left_out` only for the newest job of its image folder.
+    """Reads the details of a job; `left_out` and `unread` only for the newest job of its image folder.
 
     It reads files, so async code has to call it in a thread.
     """
@@ -92,10 +94,11 @@ def details_of(services: Services, job: Job, *, is_newest: bool) -> Details:
     try:
         request = find_request(services.lake, job.folder) if job.folder else None
         left_out = _left_out(services, job) if is_newest else {}
+        unread = is_newest and _is_unread(services, job)
     except InstagramAssetsError as error:
         return Details(body=body, problem=str(error))
     requested = _requested(request) if request and request.query == job.query else {}
-    return Details(requested, left_out, body | requested)
+    return Details(requested, left_out, unread, body | requested)
 
 
 def took(job: Job, words: Words) -> str:
@@ -116,3 +119,10 @@ def _left_out(services: Services, job: Job) -> dict[str, int]:
     rows = read_table(services.lake, "search_dataset", [job.folder]).select(_COLUMNS).to_pylist()
     is_newest = (len(rows), sum(row["kept"] for row in rows)) == (job.candidates, job.kept)
     return why_not(rows) if is_newest else {}
+
+
+def _is_unread(services: Services, job: Job) -> bool:
+    """Whether the images of a job's folder were chosen by a query that the embedding model cannot read."""
+    if not job.folder:
+        return False
+    return False in read_table(services.lake, "search_clusters", [job.folder])["query_readable"].unique().to_pylist()

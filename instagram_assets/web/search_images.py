@@ -62,6 +62,9 @@ class Picture:
     place: Annotated[Place, Field(description="A candidate was fetched by a run that has not judged it yet.")]
     reason: Annotated[str, Field(description="Why it was left out, or that somebody kept it.")]
     cluster: Annotated[int | None, Field(description="-1: in no cluster.")]
+    query_similarity: Annotated[
+        float | None, Field(description="Cosine with the query; null unless the subject was chosen by it.")
+    ]
     sharpness: float | None
     width: int | None
     height: int | None
@@ -240,6 +243,7 @@ class _Finder:
         return Picture(
             image_id=row["image_id"],
             cluster=row.get("cluster"),
+            query_similarity=row.get("query_similarity"),
             sharpness=row.get("sharpness"),
             width=row.get("width"),
             height=row.get("height"),

@@ -1,4 +1,4 @@
-"""The facts of the platform status: what was found, how often, why, and the remedy."""
+"""The facts of the platform status: each is a finding with its count, its reason and its remedy."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ from instagram_assets.web.words import Words
 
 Level = Literal["bad", "warning", "busy", "info"]
 AS_IT_SHOULD_BE = ("merged", "passed over")
-"""Values of `LeftOut.how` that are normal and need no action."""
+"""Values of `LeftOut.how` that need no action."""
 
 _MOST_NAMED = 5
 

@@ -10,12 +10,14 @@ YOUNG, OLD = ("school", "exam"), ("mortgage", "garden")
 COMMON = ("오늘", "날씨", "좋다", "love", "a", "b", "c", "d")
 
 
-def people(users: int, *, seed: int = 0, posts: tuple[int, int] = (3, 8), signal: float = 0.5) -> pa.Table:
-    """People of two labels in turn; a post holds a word of theirs as often as `signal` says."""
+def people(
+    users: int, *, seed: int = 0, posts: tuple[int, int] = (3, 8), signal: float = 0.5, name: str = "user"
+) -> pa.Table:
+    """People of two labels in turn, whose names begin with `name`; a post holds a word of theirs as `signal` says."""
     chance = random.Random(seed)
     rows = [
         {
-            "username": f"user{user:04}",
+            "username": f"{name}{user:04}",
             "label": user % 2,
             "texts": [_post(chance, bool(user % 2), signal) for _ in range(chance.randint(*posts))],
         }

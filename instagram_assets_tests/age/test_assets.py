@@ -104,6 +104,8 @@ def test_the_whole_lake_is_trained_on_and_every_account_predicted(turned_on: dg.
     shown = _metadata(turned_on, "age_predictions")
     assert shown["accounts"] == 61
     assert shown["coverage"] == pytest.approx(60 / 61)
+    assert shown["of the training, left out"] == 40
+    assert shown["left out of the share"].startswith("40 people that the model was trained or tested with")
     assert shown["share at or above, low"] <= 0.5 <= shown["share at or above, high"]
     assert shown["share below, high"] == pytest.approx(1 - shown["share at or above, low"])
     newest, *others = turned_on.fetch_materializations(dg.AssetKey("age_predictions"), limit=61).records
@@ -131,12 +133,18 @@ def test_a_second_run_trains_nothing_and_says_so(turned_on: dg.DagsterInstance) 
     assert any("nothing changed" in line and "nothing was trained" in line for line in logged)
 
 
-def test_the_ui_shows_measures_pictures_and_the_card(turned_on: dg.DagsterInstance) -> None:
+def test_the_ui_shows_measures_pictures_and_the_card(
+    turned_on: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INSTAGRAM_ASSETS_AGE__LIKE_SOURCE", "true")
+    settings.cache_clear()
     run_job(turned_on, "age_training")
     shown = _metadata(turned_on, "age_model")
     assert 0 <= shown["accuracy, low"] <= shown["accuracy"] <= shown["accuracy, high"] <= 1
     assert "accuracy of TF-IDF" in shown
     assert "a test" in shown["model card"]
+    assert shown["trained"].startswith("like bumc_instascraping (--like-source), but head_learn_rate 0.003 instead of")
+    assert f"| trained | {shown['trained']}: Adam; " in shown["model card"]
     assert "Not for decisions about a person" in shown["use"]
     for picture in ("calibration", "confusion", "baselines"):
         assert shown[picture].startswith(f"![{picture}](data:image/png;base64,")

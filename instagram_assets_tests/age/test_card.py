@@ -69,7 +69,7 @@ def test_the_card_says_what_a_reader_must_know() -> None:
         "| left out: labelled users without texts | 3 |",
         "| Korean | 40 |",
         "| 50 posts or more |",
-        "Leave the people that it was trained on out of an audience",
+        "leaves the people that it was trained or tested with out of a share",
     ):
         assert told in report.card
     assert all(f"![{name}]({name}.png)" in report.card for name in report.pictures)

@@ -16,10 +16,12 @@ from instagram_assets.age import pipeline
 from instagram_assets.age.artifacts import read_facts, read_test
 from instagram_assets.age.card import NOT_FOR_PERSONS, is_clearly_better
 from instagram_assets.age.dataset import TrainingData, training_data
+from instagram_assets.age.known_people import PEOPLE, read_known_people
 from instagram_assets.age.model_files import HEAD, find_age_model
 from instagram_assets.age.predict import audience, bounded_batches
 from instagram_assets.age.user_texts import UserTexts
 from instagram_assets.errors import FileError, ModelError, SettingsError, StorageError, TrainingDataError
+from instagram_assets.models.digests import DIGESTS
 from instagram_assets.schemas import AGE_PREDICTIONS, POSTS
 from instagram_assets.settings import Settings, load_settings
 from instagram_assets.storage.locks import alone_or
@@ -148,7 +150,9 @@ def test_another_text_makes_another_model(home: Home) -> None:
 
 def test_another_purpose_is_told_without_a_new_training(home: Home) -> None:
     first = pipeline.train_model(home.settings())
-    head = (first.folder / HEAD).read_bytes()
+    label, head = find_age_model(first.folder, home.folder).label, (first.folder / HEAD).read_bytes()
+    assert not pipeline.train_model(home.settings(purpose="a good one")).trained
+    assert find_age_model(first.folder, home.folder).label == label  # so that predictions of before count
     second = pipeline.train_model(home.settings(purpose="a better one", abstain_below=0.51))
     assert not second.trained
     assert "a better one" in (second.folder / "README.md").read_text("utf-8")
@@ -193,6 +197,29 @@ def test_a_model_that_lost_its_measures_is_made_again(home: Home) -> None:
     folder = pipeline.train_model(home.settings()).folder
     (folder / "metrics.json").write_text("{}")
     assert pipeline.train_model(home.settings()).trained
+
+
+def test_what_an_earlier_version_did_not_save_is_made_without_a_new_training(home: Home) -> None:
+    first = pipeline.train_model(home.settings())
+    before, people = find_age_model(first.folder, home.folder), read_known_people(first.folder)
+    assert people
+    assert {name for name in home.people["username"].to_pylist() if people.has(name)} == {*training_names(home)}
+    assert len(people.hashes) == len(training_names(home))
+    (first.folder / PEOPLE).unlink()
+    assert not pipeline.train_model(home.settings()).trained
+    assert read_known_people(first.folder) == people
+    (first.folder / DIGESTS).unlink()
+    assert not find_age_model(first.folder, home.folder).was_saved_with_digests
+    assert not pipeline.train_model(home.settings()).trained
+    after = find_age_model(first.folder, home.folder)
+    assert after.was_saved_with_digests
+    assert (after, after.digests) == (before, before.digests)
+    assert read_test(first.folder).num_rows == first.report.evaluations["model"].n
+
+
+def training_names(home: Home) -> list[str]:
+    """Who has any part in the training: those who have a text of their own."""
+    return list(training_data(home.settings()).split.parts)
 
 
 def test_two_trainings_of_one_model_exclude_each_other(home: Home) -> None:
@@ -309,8 +336,8 @@ def test_what_is_missing_is_told_before_any_training(home: Home) -> None:
 
 def test_shares_of_an_audience_are_near_the_truth(whole: tuple[Home, pipeline.TrainingResult]) -> None:
     home, training = whole
-    people_apart = unshared(people(300, seed=9, signal=0.5))
-    kept = [row for row in people_apart.to_pylist() if row["label"] or row["username"] < "user0100"]
+    people_apart = unshared(people(300, seed=9, signal=0.5, name="other"))
+    kept = [row for row in people_apart.to_pylist() if row["label"] or row["username"] < "other0100"]
     users = [UserTexts(row["username"], row["texts"]) for row in kept]
     done: list[int] = []
     found = pipeline.predict_users(users, home.settings(**WELL), done.append)

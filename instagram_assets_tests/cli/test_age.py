@@ -3,15 +3,17 @@
 import csv
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from typer.testing import CliRunner, Result
 
 from instagram_assets.cli import app
-from instagram_assets.settings import settings
+from instagram_assets.settings import LIKE_SOURCE, like_source, settings
 from instagram_assets_tests.age.people import people
 from instagram_assets_tests.age.small_language_models import save_language_model
 from instagram_assets_tests.age.test_user_files import collected
@@ -45,20 +47,17 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a language model, labels, a file of texts per user, and the age model that came of them."""
+    """A folder with a language model, labels, a file of texts per user, and the age model that came of them.
+
+    Also an audience of as many other people, whose ages are in `known_ages.csv`.
+    """
     folder = tmp_path_factory.mktemp("age")
     save_language_model(folder / "bert")
-    (folder / "users").mkdir()
-    lines = ["user.name,labeled age", "@nobody,30", "@user0000,twenty"]
-    for number, row in enumerate(people(90, posts=(6, 12), signal=0.9).to_pylist()):
-        name = row["username"]
-        lines.append(f"@{name.upper()},{30 if row['label'] else 15}")
-        if number % 2:
-            (folder / "users" / f"{name}.json").write_text(json.dumps(collected(*row["texts"])), encoding="utf-8")
-        else:
-            texts = "\n".join(row["texts"])
-            (folder / "users" / f"@{name}.csv").write_text(f"text\n{texts}\n", encoding="utf-8")
+    learned = _written(folder / "users", people(90, posts=(6, 12), signal=0.9))
+    lines = ["user.name,labeled age", "@nobody,30", "@user0000,twenty", *learned]
     (folder / "labels.csv").write_text("\n".join(lines), encoding="utf-8")
+    others = _written(folder / "audience", people(90, seed=1, posts=(6, 12), signal=0.9, name="read"))
+    (folder / "known_ages.csv").write_text("\n".join(["username,age", *others]), encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         for name, value in SHORT.items():
@@ -69,6 +68,18 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def _written(folder: Path, table: pa.Table) -> list[str]:
+    """Write a file of texts for each of these people, JSON and CSV in turn; returns the lines of their ages."""
+    folder.mkdir()
+    for number, row in enumerate(table.to_pylist()):
+        name = row["username"]
+        if number % 2:
+            (folder / f"{name}.json").write_text(json.dumps(collected(*row["texts"])), encoding="utf-8")
+        else:
+            (folder / f"@{name}.csv").write_text("\n".join(["text", *row["texts"], ""]), encoding="utf-8")
+    return [f"@{row['username'].upper()},{30 if row['label'] else 15}" for row in table.to_pylist()]
+
+
 TRAIN = (
     *("train", "--labels", "labels.csv", "--texts", "users", "--output", "model", "--model-name-or-path", "bert"),
     *("--max-seq-len", "16", "--print-step", "10", "--seed", "3", "--accumulation-steps", "4", "--age-cutoff", "21"),
@@ -76,7 +87,7 @@ TRAIN = (
 )
 
 
-def predict(run: Run, home: Path, *more: str | Path, model: str = "model", users: str = "users") -> Result:
+def predict(run: Run, home: Path, *more: str | Path, model: str = "model", users: str = "audience") -> Result:
     """Predict with the options that the source has."""
     where = ("--input-dir", home / users, "--finetuned-model-path", home / model)
     return run("predict", *where, "--prediction-output-file", "out/predictions.csv", *more)
@@ -106,6 +117,26 @@ def test_the_same_training_is_not_done_again(run: Run, home: Path, monkeypatch: 
     assert "nothing changed, so nothing was trained" in done.output
 
 
+def test_like_source_goes_before_the_settings_and_the_other_options_before_it(
+    run: Run, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in SHORT.items():
+        monkeypatch.setenv(f"INSTAGRAM_ASSETS_AGE__{name}", value)
+    given = ("train", "--labels", home / "labels.csv", "--texts", home / "users", "--model-name-or-path", home / "bert")
+    own = ("--epoch-num", "1", "--learn-rate", "2e-5")
+    done = run(*given, "--output", "model", "--device", "cpu", "--like-source", *own, *PURPOSE)
+    assert done.exit_code == 0, done.output
+    rates = "learn_rate 2e-05 instead of 5e-06, head_learn_rate 2e-05 instead of 5e-06"
+    said = f"like bumc_instascraping (--like-source), but {rates}, epoch_num 1 instead of 10"
+    assert f"  trained: {said}\n" in done.output
+    assert f"| trained | {said}: Adam; learning rate 2e-05" in (tmp_path / "model" / "README.md").read_text("utf-8")
+    metrics = json.loads((tmp_path / "model" / "metrics.json").read_bytes())
+    chosen = {name: value for name, value in metrics["options"].items() if name in LIKE_SOURCE}
+    assert chosen == like_source({"epoch_num": 1, "learn_rate": 2e-5})
+    assert metrics["options"]["like_source"] is True
+    assert [epoch["stage"] for epoch in metrics["history"]] == ["layers"]
+
+
 def test_predictions_have_the_sources_columns_first_and_tell_old_from_young(run: Run, home: Path) -> None:
     done = predict(run, home, "--max-seq-len", "16", "--age-cutoff", "21", "--device", "cpu", *PURPOSE)
     assert done.exit_code == 0, done.output
@@ -122,7 +153,7 @@ def test_predictions_have_the_sources_columns_first_and_tell_old_from_young(run:
 
 
 def test_known_ages_anchor_the_share_and_what_they_changed_is_told(run: Run, home: Path) -> None:
-    done = predict(run, home, "--labelled", home / "labels.csv", *PURPOSE)
+    done = predict(run, home, "--labelled", home / "known_ages.csv", *PURPOSE)
     assert done.exit_code == 0, done.output
     assert "90 people of known age " in done.output
     assert "if the people of known age are a random sample of this audience" in done.output
@@ -131,7 +162,7 @@ def test_known_ages_anchor_the_share_and_what_they_changed_is_told(run: Run, hom
     assert (above["people"], below["people"]) == ("21 or older", "under 21")
     assert above["assumes"] == "if the people of known age are a random sample of this audience"
     assert float(above["low"]) <= 0.5 <= float(above["high"])
-    (home / "few.csv").write_text("username,age\nuser0001,30\nuser0002,15\n", encoding="utf-8")
+    (home / "few.csv").write_text("username,age\nread0001,30\nread0002,15\n", encoding="utf-8")
     done = predict(run, home, "--labelled", home / "few.csv", *PURPOSE)
     assert (
         "warning: of 2 people of known age 2 are in this audience with a probability, and 50 are needed" in done.output
@@ -139,8 +170,41 @@ def test_known_ages_anchor_the_share_and_what_they_changed_is_told(run: Run, hom
     assert predict(run, home, "--labelled", home / "none.csv", *PURPOSE).exit_code == 1
 
 
+def test_people_of_the_training_are_predicted_and_do_not_count_in_the_share(
+    run: Run, home: Path, tmp_path: Path
+) -> None:
+    alone = predict(run, home, *PURPOSE)
+    assert "left out of the share" not in alone.output
+    share = re.search("at or above the age of 21: .*", alone.output)
+    assert share
+    both = shutil.copytree(home / "audience", tmp_path / "both")
+    for name in ("@user0000.csv", "user0001.json", "@user0002.csv"):
+        shutil.copy(home / "users" / name, both / name.upper().replace("JSON", "json"))
+    done = predict(run, home, "--labelled", home / "labels.csv", *PURPOSE, users=str(both))
+    assert done.exit_code == 0, done.output
+    assert share[0] in done.output
+    assert "left out of the share: 3 people that the model was trained or tested with" in done.output
+    assert "0 are in this audience with a probability, and 50 are needed" in done.output
+    assert {"user0000", "user0001", "user0002"} < {row[0] for row in rows() if row[2]}
+    with open("out/predictions_share.csv", encoding="utf-8-sig", newline="") as stream:
+        assert [(row["accounts"], row["left_out"]) for row in csv.DictReader(stream)] == [("90", "3")] * 2
+    done = predict(run, home, *PURPOSE, users="users")
+    assert "not known, for all 90 accounts are of people that it was trained or tested with" in done.output
+
+
+def test_predictions_beside_the_texts_are_no_user_of_the_next_ones(run: Run, home: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(home / "audience", tmp_path / "texts")
+    where = ("--input-dir", folder, "--finetuned-model-path", home / "model", "--prediction-output-file")
+    assert run("predict", *where, folder / "predictions.csv", *PURPOSE).exit_code == 0
+    (folder / "older.csv").write_text("Username,Age is equal to or greater than 18\nann,1\n", encoding="utf-8")
+    done = run("predict", *where, folder / "predictions.csv", *PURPOSE)
+    assert done.exit_code == 0, done.output
+    assert "90 users, 90 with a probability" in done.output
+    assert "texts: 3 passed over (3 of predictions)" in done.output
+
+
 def test_users_without_text_have_a_row_with_the_reason(run: Run, home: Path, tmp_path: Path) -> None:
-    shutil.copytree(home / "users", tmp_path / "users")
+    shutil.copytree(home / "audience", tmp_path / "users")
     (tmp_path / "users" / "silent.json").write_text(json.dumps(collected(None, "😀")), encoding="utf-8")
     (tmp_path / "users" / "broken.json").write_text("<html>", encoding="utf-8")
     (tmp_path / "users" / "other.csv").write_text("id,likes\n1,2\n", encoding="utf-8")

@@ -23,7 +23,13 @@ from instagram_assets.demo.search_site import Results, SearchPage, mixed, subjec
 from instagram_assets.errors import RunFailedError, SearchRequestError
 from instagram_assets.partitions import FOLDER_TAG, HISTORY_TAG, LIMIT_TAG, PARTITION, QUERY_TAG, SHOWN_IN_HISTORY
 from instagram_assets.search.results_page import SearchHit
-from instagram_assets.search.search_requests import SearchRequest, save_hits, save_request
+from instagram_assets.search.search_requests import (
+    SearchRequest,
+    load_hits,
+    load_search_request,
+    save_hits,
+    save_request,
+)
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake, read_table
 from instagram_assets_tests import commands
@@ -199,6 +205,28 @@ def test_the_query_can_choose_the_subject(instance: dg.DagsterInstance, cats: Ma
         row["cluster"]: row["query_score"] for row in clusters if row["search"] == "rings" and row["cluster"] >= 0
     }
     assert sorted(scores, key=lambda cluster: scores[cluster])[-1] == 1
+    for row in rings.manifest:
+        assert row["query_score"] == scores.get(row["cluster"])
+        assert (row["query_similarity"] is None) == (row["cluster"] is None)
+    card = (rings.folder / "dataset_card.md").read_text("utf-8")
+    assert "| 1 (the subject) |" in card
+    assert "Warning" not in card
+
+
+def test_a_word_that_the_model_cannot_read_is_told_in_the_terminal_and_on_the_card(
+    instance: dg.DagsterInstance, cats: Made, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = load_hits(open_lake(settings()), load_search_request(open_lake(settings()), "my_cats"), "naver")
+    assert found
+    request = SearchRequest.of(settings(), WORD, "unread", limit=5, subject="query")
+    save_request(open_lake(settings()), request)
+    save_hits(open_lake(settings()), request, "naver", found)
+    unread = made(run_search(instance, WORD, "unread", limit=5, subject="query"))
+    said = f"does not know the letters of '{WORD}'"
+    assert capsys.readouterr().err.count(said) == 1
+    assert said in (unread.folder / "dataset_card.md").read_text("utf-8").splitlines()[2]
+    assert {row["query_similarity"] is None for row in unread.manifest if row["kept"]} == {False}
+    assert said not in (cats.folder / "dataset_card.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize(

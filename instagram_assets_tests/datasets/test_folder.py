@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from instagram_assets.datasets.image_folder import CARD, DELETED, LEFT, write_folder
+from instagram_assets.datasets.image_folder import DELETED, LEFT, write_folder
+from instagram_assets.datasets.image_folder_card import CARD
 from instagram_assets.errors import StorageError
 from instagram_assets.storage.image_folder_state import (
     MANIFEST,

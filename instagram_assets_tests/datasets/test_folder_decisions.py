@@ -2,7 +2,8 @@
 
 import pytest
 
-from instagram_assets.datasets.image_folder import CARD, DELETED, LEFT
+from instagram_assets.datasets.image_folder import DELETED, LEFT
+from instagram_assets.datasets.image_folder_card import CARD
 from instagram_assets.errors import SearchRequestError
 from instagram_assets.storage.image_folder_state import (
     MANIFEST,

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from instagram_assets.datasets.image_folder import CARD, write_declared
+from instagram_assets.datasets.image_folder import write_declared
+from instagram_assets.datasets.image_folder_card import CARD
 from instagram_assets.datasets.pseudonymous import check_pseudonymous
 from instagram_assets.errors import IdentifierError
 from instagram_assets.privacy.identifier_leaks import named_files

@@ -14,6 +14,7 @@ from deltalake import DeltaTable
 from upath import UPath
 
 from instagram_assets import schemas
+from instagram_assets.age.known_people import PEOPLE, known_people, read_known_people
 from instagram_assets.datasets.csv import read_csv
 from instagram_assets.datasets.delta import TABLES, files_of_tables, write_delta
 from instagram_assets.datasets.parquet import write_parquet
@@ -455,3 +456,17 @@ def _hashes(folder: Path) -> dict[Path, str]:
 def test_of_a_hashtag_without_posts_of_its_own_its_timeline_goes_alone(name: str, goes: bool) -> None:
     forgotten = Identifiers({"#육아일기": "#forgotten_1a2b3c4d5e6f7890"})
     assert may_show(f"viral_labels-timeline-of-{name}", forgotten) is goes
+
+
+def test_the_hash_of_its_name_goes_from_the_age_model_and_others_stay(settings: Settings) -> None:
+    path = settings.folder("age") / "age" / PEOPLE
+    path.parent.mkdir(parents=True)
+    path.write_bytes(known_people([JANE.upper(), OTHER], "salt").content)
+    [step] = [step for step in output_steps(settings, FORGOTTEN) if step.area == "age"]
+    assert (step.path, step.verb, step.rows) == (f"age/age/{PEOPLE}", "rewrite", 1)
+    step.apply()
+    people = read_known_people(path.parent)
+    assert people
+    assert (people.has(JANE), people.has(OTHER), len(people.hashes)) == (False, True, 1)
+    assert [step for step in output_steps(settings, FORGOTTEN) if step.area == "age"] == []
+    assert step.apply() == 0

@@ -190,7 +190,7 @@ def test_a_language_model_is_checked_as_strictly_as_the_others(
 def test_the_fingerprint_follows_every_change_of_a_file(
     clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("instagram_assets.models.file_checks._LARGE", 1_000)
+    monkeypatch.setattr("instagram_assets.models.digests._LARGE", 1_000)
     first = find_model(str(clip), "main", tmp_path)
     (clip / "README.md").write_text("not part of the model")
     assert find_model(str(clip), "main", tmp_path) == first
@@ -207,8 +207,8 @@ def test_the_fingerprint_follows_every_change_of_a_file(
 
 
 def test_large_weights_are_hashed_once(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("instagram_assets.models.file_checks._LARGE", 1_000)
-    monkeypatch.setattr("instagram_assets.models.file_checks._CLOCK_STEP_NS", 0)
+    monkeypatch.setattr("instagram_assets.models.digests._LARGE", 1_000)
+    monkeypatch.setattr("instagram_assets.models.digests._CLOCK_STEP_NS", 0)
     first = find_model(str(clip), "main", tmp_path)
     memory = tmp_path / "digests.json"
     remembered = json.loads(memory.read_text())

@@ -13,6 +13,7 @@ TREE = {
     "accounts.toml": "whom to collect",
     "age/age/test_users.parquet": "no names",
     "age/age/model.safetensors": "age model",
+    "age/age/training_people.json": "salted hashes",
     "alerts/sent.json": "told",
     "dagster/dagster.yaml": "runs",
     "dagster/history/runs.db": "runs",

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from instagram_assets.datasets.image_folder import CARD
+from instagram_assets.datasets.image_folder_card import CARD
 from instagram_assets.errors import StorageError
 from instagram_assets.storage.image_folder_state import MANIFEST, Removed, remove_folder, sheet_of
 from instagram_assets.storage.owned_files import HIDDEN

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,10 +13,12 @@ import pytest
 from PIL import Image
 
 from instagram_assets.errors import ModelError
+from instagram_assets.models import kernels
 from instagram_assets.models.local_models import ModelSource, find_model
 from instagram_assets.schemas import EMBEDDINGS, IMAGE_QUALITY
 from instagram_assets.settings import ModelSettings
 from instagram_assets.storage.features import FeatureStore
+from instagram_assets.vision import load_models
 from instagram_assets.vision.embed import (
     Embedder,
     as_vectors,
@@ -66,22 +69,33 @@ def never() -> Embedder:
 def reference(source: ModelSource, files: list[Path]) -> np.ndarray:
     """The embeddings of transformers' own processor and model, one by one."""
     import torch
+    from transformers import AutoModel, AutoProcessor
 
-    loaded = load_embedder(source, "cpu", "fp32")
+    processor: Any = AutoProcessor.from_pretrained(source.folder, backend="pil")
+    model: Any = AutoModel.from_pretrained(source.folder).eval()
     rows: list[np.ndarray] = []
     for file in files:
         with Image.open(file) as image, torch.inference_mode():
-            pixels = loaded.processor(images=image, return_tensors="pt")["pixel_values"]
-            vector = loaded.model.get_image_features(pixel_values=pixels).pooler_output[0].numpy()
+            pixels = processor(images=image, return_tensors="pt")["pixel_values"]
+            vector = model.get_image_features(pixel_values=pixels).pooler_output[0].numpy()
         rows.append(vector / np.linalg.norm(vector))
     return np.array(rows)
 
 
 @pytest.mark.parametrize("kind", ["clip", "siglip"])
-@pytest.mark.parametrize("batch_size", [1, 7, 32])
+@pytest.mark.parametrize(("batch_size", "packed"), [(1, True), (7, False), (32, True)])
 def test_embeddings_are_those_of_transformers_in_any_batch(
-    kind: str, batch_size: int, saved: Path, photos: dict[str, Path], tmp_path: Path
+    kind: str,
+    batch_size: int,
+    packed: bool,
+    saved: Path,
+    photos: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # As on a processor whose BLAS is slow, and on others.
+    monkeypatch.setattr(kernels, "packs_fp32", lambda: packed)
+    load_models._embedder.cache_clear()  # pyright: ignore[reportPrivateUsage]
     source = find_model(str(saved / kind), "", tmp_path)
     store = embedding_store(tmp_path / "features", source, FP32)
     table = embed_all(photos, store, lambda: open_embedder(source, FP32), batch_size=batch_size)

@@ -53,14 +53,15 @@ class Search:
         self.images = SEARCH_IMAGES.table(rows)
         write_cells(self.lake, "search_images", [self.name], None, self.images)
 
-    def write(self, limit: int = 50, *, refresh: bool = False) -> None:
-        """The folder is written."""
+    def write(self, limit: int = 50, *, refresh: bool = False, **query: object) -> None:
+        """The folder is written; `query` has columns of `search_clusters` that are about the query."""
         places = [
-            self._place(number, cluster)
+            self._place(number, cluster) | query
             for number, cluster in {**dict.fromkeys(range(1, 7), 0), 8: 1}.items()
             if number in self.ids
         ]
         clusters = SEARCH_CLUSTERS.table(places)
+        write_cells(self.lake, "search_clusters", [self.name], None, clusters)
         by_hand = read_overrides(self.lake, self.name)
         rows = select_images(self.results, self.images, clusters, limit, preferences(self.folder), by_hand)
         written = write_folder(self.folder, rows, self.files, {"query": "cat"}, refresh=refresh, by_hand=by_hand)

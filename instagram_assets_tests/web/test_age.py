@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from instagram_assets.age.artifacts import read_test
+from instagram_assets.age.known_people import PEOPLE, known_people
 from instagram_assets.age.prevalence import prevalence
 from instagram_assets.schemas import AGE_PREDICTIONS
 from instagram_assets.settings import load_settings
@@ -91,6 +92,23 @@ def test_it_says_what_the_folder_keeps_beside_the_answer_without_a_model(data: P
     assert asked(data)["evaluations"] == kept
 
 
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "like bumc_instascraping (--like-source); class_weights true instead of false"),
+        ("ko", "bumc_instascraping 방식(--like-source); class_weights true (기준값 false)"),
+    ],
+)
+def test_it_says_by_which_preset_the_model_was_trained(data: Path, language: str, said: str) -> None:
+    assert asked(data)["training"] == {"name": "own", "changed": [{"name": "max_seq_len", "value": 12, "preset": 18}]}
+    path = data / "age" / "age" / "metrics.json"
+    options = {"like_source": True, "class_weights": True, "learn_rate": 5e-6}
+    path.write_text(json.dumps(json.loads(path.read_bytes()) | {"options": options}))
+    changed = {"name": "class_weights", "value": True, "preset": False}
+    assert asked(data)["training"] == {"name": "source", "changed": [changed]}
+    assert said in said_by(page_of(data, language))
+
+
 def test_points_of_the_diagram_stand_where_the_shares_are(data: Path) -> None:
     page = page_of(data)
     bins = asked(data)["evaluations"]["model"]["bins"]
@@ -152,6 +170,7 @@ def test_a_damaged_or_foreign_model_is_named_with_what_helps(data: Path, name: s
 def test_a_model_of_an_older_file_has_no_measures_and_says_so(data: Path) -> None:
     path = data / "age" / "age" / "age_config.json"
     path.write_text(json.dumps(json.loads(path.read_bytes()) | {"metrics": {}}))
+    path.with_name("digests.json").unlink()
     assert "Nobody knows how good it is." in said_by(page_of(data))
 
 
@@ -177,6 +196,24 @@ def test_of_few_accounts_no_share_and_no_count_of_labels_is_told(data: Path) -> 
     assert told["too_few"]
     assert (told["share"], told["labelled"], told["abstained"]) == (None, 0, 0)
     assert "It was asked about 9 accounts." in said_by(page_of(data))
+
+
+def test_people_of_the_training_are_no_part_of_the_share_and_are_counted(data: Path) -> None:
+    predicted(data, [*[0.8] * 28, *[0.2] * 24])
+    before = asked(data)["audience"]
+    assert before["left_out"] == 0
+    assert before["warnings"][-1].startswith("whom the model was trained with is not known")
+    people = known_people([f"secret_account_{number}" for number in range(18)], "salt")
+    (data / "age" / "age" / PEOPLE).write_bytes(people.content)
+    told = asked(data)["audience"]
+    assert (told["accounts"], told["labelled"], told["left_out"]) == (52, 52, 18)
+    assert not [warning for warning in told["warnings"] if "trained with is not known" in warning]
+    assert told["share"] < before["share"]
+    assert "Of these, 18 do not count in the share" in said_by(page_of(data))
+    people = known_people([f"secret_account_{number}" for number in range(48)], "salt")
+    (data / "age" / "age" / PEOPLE).write_bytes(people.content)
+    told = asked(data)["audience"]
+    assert (told["too_few"], told["share"], told["labelled"], told["left_out"]) == (True, None, 0, 48)
 
 
 def test_a_damaged_table_of_predictions_leaves_the_rest_of_the_page(data: Path) -> None:

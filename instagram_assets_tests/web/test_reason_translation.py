@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from instagram_assets.datasets.image_folder import DELETED, LEFT, reason_without_numbers
+from instagram_assets.datasets.image_folder import DELETED, LEFT
+from instagram_assets.datasets.image_folder_card import reason_without_numbers
 from instagram_assets.engagement.virality_rules import RULES, Floats, Items
 from instagram_assets.schemas import SEARCH_CLUSTERS, SEARCH_IMAGES, SEARCH_RESULTS
 from instagram_assets.schemas.search import Decision, Override

@@ -3,6 +3,7 @@
 import io
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -12,9 +13,11 @@ from instagram_assets.datasets.manual_overrides import decide
 from instagram_assets.errors import DecodeError, MediaRefusedError, NotFoundError, SearchRequestError
 from instagram_assets.lake_index.thumbnails import SIDE
 from instagram_assets.settings import Settings, load_settings
+from instagram_assets.web.collection_jobs import Job, Kind, State
 from instagram_assets.web.dagster_api import DagsterApi
 from instagram_assets.web.dependencies import Services
 from instagram_assets.web.image_responses import full_image, small_image
+from instagram_assets.web.job_views import details_of
 from instagram_assets.web.search_images import Picture, Place, Show, counts_of, find_image, images_of
 from instagram_assets_tests.web.searches import Search, picture, url
 
@@ -98,6 +101,35 @@ def test_a_decision_is_shown_at_once_and_is_pending_until_the_folder_is_written(
     assert {number for number, picture in images.items() if picture.is_pending} == {1, 7}
     done.write(refresh=True)
     assert not any(picture.is_pending for picture in seen(done).values())
+
+
+def test_a_job_whose_word_the_model_cannot_read_says_so_and_images_tell_how_near_they_are(done: Search) -> None:
+    services = Services(done.settings, DagsterApi(NOWHERE), NOWHERE)
+    given: dict[str, Any] = {
+        "state": State.done,
+        "is_cancelling": False,
+        "created_at": AT,
+        "started_at": AT,
+        "finished_at": AT,
+    }
+    counts: dict[str, Any] = {
+        "kept": 6,
+        "candidates": 9,
+        "step": "",
+        "steps_done": 5,
+        "steps": 5,
+        "error": "",
+        "is_imported": False,
+    }
+    job = Job(job_id="1", kind=Kind.search, query="cat", limit=50, folder=done.name, **given, **counts)
+    assert not details_of(services, job, is_newest=True).unread
+    assert seen(done)[1].query_similarity is None
+    done.write(query_readable=False, query_score=0.25, query_similarity=0.2)
+    assert details_of(services, job, is_newest=True).unread
+    assert not details_of(services, job, is_newest=False).unread
+    assert seen(done)[1].query_similarity == pytest.approx(0.2)
+    done.write(query_readable=True, query_score=0.25, query_similarity=0.2)
+    assert not details_of(services, job, is_newest=True).unread
 
 
 def test_a_changed_file_is_shown_as_it_is_now_and_a_deleted_one_as_left_out(done: Search) -> None:

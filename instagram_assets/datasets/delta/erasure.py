@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _TRIES = 5
 
 Change = Callable[[pa.Table], pa.Table]
-"""Returns the changed rows; the very same table where nothing changes."""
+"""Type of a function that returns the changed rows of a table, or the same object if no row changes."""
 
 
 def rewrite_rows(location: TableLocation, spec: TableSpec, change: Change) -> int:
@@ -56,7 +56,7 @@ def rewrite_rows(location: TableLocation, spec: TableSpec, change: Change) -> in
 
 
 def rows_of_file(location: TableLocation, name: str) -> pa.Table | None:
-    """Returns the rows of a Parquet file in a table's folder, even of an old version; null for a damaged file.
+    """Returns the rows of a Parquet file in a table's folder, even of an old version; None for a damaged file.
 
     A killed run can leave a half-written file to which no version refers.
     """

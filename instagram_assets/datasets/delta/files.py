@@ -36,13 +36,13 @@ if TYPE_CHECKING:
 
 MONTH = "month"
 ACCOUNTS_OF_FILE, ACCOUNTS_OF_LARGE_FILE = 8, 256
-"""The average number of accounts in a file: as it is written first, and after `optimize`."""
+"""The average number of accounts in a data file: when it is first written, and after `optimize`."""
 
 _FORMAT = "1"
 _BOUNDED = (*BY_CELL, "taken_at")
-"""By these readers skip whole files; bounds of the others would make the log longer than they are worth.
+"""Columns with min/max statistics in the Delta log, by which readers skip files; others would only make it longer.
 
-A file without one of them would lose its rows: of bounds that are missing pyarrow believes that no row can match.
+Every file must have them all: if statistics of a column are missing, pyarrow assumes that no row of the file matches.
 """
 _ANY_TIME = {"min": datetime(1970, 1, 1, tzinfo=UTC), "max": datetime(9999, 1, 1, tzinfo=UTC)}
 
@@ -60,7 +60,7 @@ class SourceFile(NamedTuple):
 
 
 class FileGroup(NamedTuple):
-    """The lake files whose rows are one data file of a Delta table; `month` is null in an unpartitioned table."""
+    """The lake files whose rows are one data file of a Delta table; `month` is None in an unpartitioned table."""
 
     month: str | None
     stamp: str
@@ -70,8 +70,8 @@ class FileGroup(NamedTuple):
 class TableSpec(NamedTuple):
     """The specification of a Delta table: its name, the lake table that it copies, and which rows of it.
 
-    `asset` is the name of the lake table. `kind` restricts the rows to posts or reels; null for all rows. `pseudonyms`
-    replaces account names (null: names are kept). `check` is called with the new files before they are committed, and
+    `asset` is the name of the lake table. `kind` restricts the rows to posts or reels; None for all rows. `pseudonyms`
+    replaces account names (None: names are kept). `check` is called with the new files before they are committed, and
     raises an error to reject them.
     """
 
@@ -148,7 +148,7 @@ class LakeChangedError(Exception):
 
 
 def write_group(location: TableLocation, spec: TableSpec, group: FileGroup) -> "AddAction | None":
-    """Write a group's rows as a data file of the table; returns the log's `add` action for it, null if there is no row.
+    """Write a group's rows as a data file of the table; returns the log's `add` action for it, None if there is no row.
 
     Memory holds the rows of the group. Raises LakeChangedError if a lake file changed after its stamp was read.
     """

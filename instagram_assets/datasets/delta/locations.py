@@ -54,7 +54,7 @@ class TableLocation(Protocol):
         ...
 
     def size(self, name: str) -> int | None:
-        """Returns a file's size in bytes, -1 if it is missing; null (unknown) on an object store, to save a request."""
+        """Returns a file's size in bytes, -1 if it is missing; None (unknown) on an object store, to save a request."""
         ...
 
     def read(self, name: str) -> bytes:
@@ -84,7 +84,7 @@ def delta_target(settings: Settings) -> str:
 
 
 def local_folder(target: str) -> Path | None:
-    """Returns the path of `target` if it is a local folder; null if it is an object store's URL."""
+    """Returns the path of `target` if it is a local folder; None if it is an object store's URL."""
     if target.startswith("file://"):
         return Path(target.removeprefix("file://"))
     return None if "://" in target else Path(target).expanduser().absolute()

@@ -41,7 +41,7 @@ class Damage(NamedTuple):
 
 
 def first_damage(location: TableLocation) -> Damage | None:
-    """Returns the first damage in a table's log; null if the log is intact or there is no table."""
+    """Returns the first damage in a table's log; None if the log is intact or there is no table."""
     names = location.sizes(LOG)
     commits = {int(found[1]): name for name in names if (found := _COMMIT.fullmatch(name))}
     checkpoints = sorted((int(found[1]), name) for name in names if (found := _CHECKPOINT.fullmatch(name)))
@@ -90,7 +90,7 @@ def repair(location: TableLocation) -> Iterator[str]:
 
 
 def _refuse_unexpected(location: TableLocation) -> None:
-    """Raise StorageError if what is readable of a damaged log shows that another program created the table."""
+    """Raise StorageError if the readable commits of a damaged log show that another program created the table."""
     for name in location.sizes(LOG):
         for line in location.read(f"{LOG}/{name}").splitlines() if _COMMIT.fullmatch(name) else ():
             try:
@@ -157,7 +157,7 @@ def _problem_of_hint(data: bytes, versions: set[int]) -> str:
 
 
 def open_table(location: TableLocation) -> "DeltaTable | None":
-    """Returns the newest version of a table that this program created; null if there is no table.
+    """Returns the newest version of a table that this program created; None if there is no table.
 
     The caller has checked the table's log. Raises StorageError if the log is unreadable or another program created the
     table.
@@ -197,7 +197,7 @@ def commit(
     removed: "Sequence[RemoveAction]",
     told: dict[str, Any],
 ) -> bool:
-    """Commit the next version of a table (its first if `table` is null); returns false if another writer was first.
+    """Commit the next version of a table (its first if `table` is None); returns false if another writer was first.
 
     `added` and `removed` are the log actions for new and outdated data files. `bounded` are the columns of which every
     file has min/max statistics in the log. `told` is key-value metadata that is stored in the commit. The data files

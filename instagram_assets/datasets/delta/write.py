@@ -102,7 +102,7 @@ def write_delta(
 def merge_files(
     root: UPath, location: TableLocation, spec: TableSpec, warn: Callable[[str], object]
 ) -> ExportedTable | None:
-    """Bring one table up to date with the lake, with large files for all months but the newest; null if it has no rows.
+    """Bring one table up to date with the lake, with large files for all months but the newest; None if it has no rows.
 
     A large file has on average 256 accounts. A damaged log is set aside and reported to `warn`.
     """
@@ -137,7 +137,7 @@ def _bring_up_to_date(
 def _next_version(
     location: TableLocation, spec: TableSpec, table: "DeltaTable | None", sources: Sequence[SourceFile], *, large: bool
 ) -> ExportedTable | None:
-    """Commit the table's next version if the table differs from the lake; null if another writer committed first.
+    """Commit the table's next version if the table differs from the lake; None if another writer committed first.
 
     Without a difference the current version is returned; its number is -1 if there is no table and the lake has no
     rows.

@@ -46,7 +46,7 @@ AD = AdMapping(
     },
     known=frozenset((*_COLUMNS.values(), ROW_NUMBER)),
 )
-"""Field mapping for an ad, from spreadsheet columns to ours; records from `with_our_names` have ours already."""
+"""Field mapping for an ad, from spreadsheet columns to this program's; `with_our_names` has renamed them already."""
 
 
 def column_of(name: str) -> str | None:

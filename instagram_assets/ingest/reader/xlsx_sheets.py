@@ -75,7 +75,7 @@ _SAVE_AS = "Save it again as XLSX, or as CSV UTF-8"
 
 _Row = tuple[object, ...]
 Passed = Callable[[str], None]
-"""Callback for a sheet that is not read, with a text such as "'notes' with what, who"."""
+"""Callback for a sheet that is not read; it gets the sheet's name and header, such as "'notes' with what, who"."""
 
 
 def is_workbook(path: Path) -> bool:

@@ -41,7 +41,7 @@ _OF_DAGSTER = frozenset[str]().union(
 
 
 class DagsterDatabase(NamedTuple):
-    """A database of a Dagster home; `file` is the path of an SQLite database, and null for a PostgreSQL one."""
+    """A database of a Dagster home; `file` is the path of an SQLite database, and None for a PostgreSQL one."""
 
     url: str
     file: Path | None = None

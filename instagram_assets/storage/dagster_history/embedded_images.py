@@ -71,7 +71,7 @@ class ImageRemover:
         return f"*{title or 'picture'}: {_TAKEN}*"
 
     def _label_of_own(self, entry: Any) -> str | None:
-        """Returns the label of a metadata entry if it has an image with an erased name in its title; else null."""
+        """Returns the label of a metadata entry if it has an image with an erased name in its title; else None."""
         label = _label_of(entry)
         return label if label and self._is_about_it(label) and _shows_picture(entry) else None
 

@@ -1,4 +1,4 @@
-"""Erasure from a Dagster home's files that are no databases: step output, process logs, values passed between steps."""
+"""Erasure from files of a Dagster home other than databases: step output, process logs, values passed between steps."""
 
 import os
 import shutil

@@ -27,7 +27,7 @@ _ENDS = rf"(?!{{word}})(?:(?!\.{{word}})|(?=\.(?:{_ENDINGS})(?!{{word}})))"
 _NO_LETTER_FOLLOWS = r"(?!\\+u(?!00)[0-9a-f]{4})(?!\\+x[89a-f][0-9a-f])(?!%(?:25)*[89a-f][0-9a-f])"
 _TOKEN = r"%(?:25)*[0-9A-Fa-f]{{2}}|\\+u00[0-9A-Fa-f]{{2}}|\\+[nrtbf]|([0-9A-Za-z]{{{shortest},}})"
 _ESCAPES = (r"\n", r"\r", r"\t", r"\b", r"\f", r"\u")
-"""After these, a letter or digit may belong to the escape, not to the word."""
+"""Escape sequences; a letter or digit after one of them can belong to it, not to the word."""
 _STARTS_OF_PACKED = ("eJ", "eN", "eA", "eF", "H4sI", "eyJ")
 _PACKED = re.compile(rf"(?<![0-9A-Za-z+/])[0-9]?(?:{'|'.join(_STARTS_OF_PACKED)})[0-9A-Za-z+/_-]{{8,}}")
 """Base64 of bytes compressed by zlib or gzip, and of JSON."""
@@ -104,7 +104,7 @@ class NameMatcher:
             yield from self._by_anchor[anchor]
 
     def _instead(self, match: re.Match[str]) -> str:
-        """Returns the replacement of a match; the matched text itself if it is a weak name used as an ordinary word."""
+        """Returns the replacement of a match; the matched text itself if the name is used as an ordinary word there."""
         if match.lastgroup is None:
             return REPLACEMENT
         name, text = self._of_group[match.lastgroup], match.string
@@ -125,7 +125,7 @@ class NameMatcher:
 
     @cached_property
     def _run_together(self) -> re.Pattern[str]:
-        """The search pattern for names in text without word boundaries; weak names match only beside a sign like @."""
+        """The pattern for names in text without word boundaries; ordinary words match only after a sign like @."""
         parts = [
             rf"(?:[@＠/=]|%40|%2f){body}|{body}\|" if name in self.weak else body
             for name in self.names

@@ -89,7 +89,7 @@ def in_batches(values: Iterable[str]) -> Iterator[Sequence[str]]:
 
 
 def _rewritten(rewriter: ValueRewriter, value: Any, name: str) -> Any:
-    """Returns a column's value with erased names replaced; null if it contains none. `name` is the column or field."""
+    """Returns a column's value with erased names replaced; None if it contains none. `name` is the column or field."""
     if isinstance(value, str):
         new: Any = rewriter.text(value, name)
     elif isinstance(value, bytes | memoryview):

@@ -20,7 +20,7 @@ class Words:
     def __init__(self, language: str, texts: Mapping[str, str]) -> None:
         self.language = language
         self.texts = texts
-        """All of them by their names, in the order of the file."""
+        """All translations by key, in the order of the file."""
 
     def __call__(self, name: str, **values: object) -> str:
         return self.texts[name].format(**values) if values else self.texts[name]

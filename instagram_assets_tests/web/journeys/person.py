@@ -16,7 +16,7 @@ from selenium.webdriver.remote.webelement import WebElement
 
 from instagram_assets.web.words import Words, words_in
 
-PATIENCE = 30.0
+PATIENCE = 180.0
 _POLL_SECONDS = 0.25  # each look is a dozen questions to the browser, which has other work
 # Parts of a page are exchanged while one looks at them: what was found a moment ago is looked for again.
 _AGAIN = (
@@ -103,11 +103,11 @@ class Person:
                         return True
             return False
 
-        self.until(click, f"a button {words!r} in {where}", 30)
+        self.until(click, f"a button {words!r} in {where}")
 
     def agrees(self) -> None:
         """Say yes to what the browser asks."""
-        self.until(lambda: self.browser.switch_to.alert, "a question", 10).accept()
+        self.until(lambda: self.browser.switch_to.alert, "a question").accept()
 
     def overflows(self) -> int:
         """By how many pixels the page is wider than the screen."""
