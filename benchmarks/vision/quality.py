@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from benchmarks.measure import Measured, Report, alternate, in_child, median_cpu_seconds, median_seconds
-from benchmarks.vision.quality_pictures import OTHERS, SCENES, known_pictures
+from instagram_assets.demo.quality_pictures import OTHERS, SCENES, known_pictures
 from instagram_assets.media.decode import open_grey
 from instagram_assets.settings import QualitySettings
 from instagram_assets.vision.image_batches import Failed, map_in_threads

@@ -10,7 +10,7 @@ from hypothesis import settings as how
 from hypothesis import strategies as st
 from PIL import Image
 
-from benchmarks.vision.quality_pictures import OTHERS, SCENES, Grey, as_grey, blurred, dead_leaves, known_pictures
+from instagram_assets.demo.quality_pictures import OTHERS, SCENES, Grey, as_grey, blurred, dead_leaves, known_pictures
 from instagram_assets.settings import QualitySettings
 from instagram_assets.vision.focus import measure_focus
 from instagram_assets.vision.quality import ImageMeasures, measure_image, rejection_reason

@@ -2,12 +2,13 @@
 
 import io
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+
+if TYPE_CHECKING:
+    from PIL.ImageDraw import ImageDraw
 
 Grey: TypeAlias = NDArray[np.uint8]
 _Floats: TypeAlias = NDArray[np.float32]
@@ -37,6 +38,8 @@ def known_pictures(seed: int) -> Iterator[KnownPicture]:
 
 def dead_leaves(seed: int, width: int = WIDTH, height: int = HEIGHT) -> _Floats:
     """A photo-like scene: discs of all sizes that hide each other (Lee, Mumford and Huang, IJCV 2001), with texture."""
+    import cv2
+
     random = np.random.default_rng(seed)
     picture = np.full((height, width), 128, np.float32)
     smallest, largest = width * 0.008, width * 0.4
@@ -52,6 +55,8 @@ def dead_leaves(seed: int, width: int = WIDTH, height: int = HEIGHT) -> _Floats:
 
 def blurred(picture: _Floats, sigma: float) -> _Floats:
     """Blurred by a Gaussian with this standard deviation in pixels."""
+    import cv2
+
     return np.asarray(cv2.GaussianBlur(picture, (0, 0), sigma), np.float32)
 
 
@@ -66,6 +71,8 @@ def as_grey(picture: NDArray[Any]) -> Grey:
 
 
 def _as_jpeg(picture: _Floats, quality: int) -> _Floats:
+    from PIL import Image
+
     stream = io.BytesIO()
     Image.fromarray(as_grey(picture)).save(stream, "JPEG", quality=quality)
     with Image.open(stream) as image:
@@ -74,6 +81,8 @@ def _as_jpeg(picture: _Floats, quality: int) -> _Floats:
 
 def _moved(picture: _Floats, length: float, degrees: float) -> _Floats:
     """Blurred by a straight movement of the camera, `length` in pixels."""
+    import cv2
+
     side = int(length) | 1
     line = np.zeros((side, side), np.float32)
     line[side // 2] = 1
@@ -91,11 +100,15 @@ def _portrait(scene: _Floats) -> _Floats:
 
 
 def _resized(picture: _Floats, side: int) -> _Floats:
+    import cv2
+
     scale = side / WIDTH
     return np.asarray(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.float32)
 
 
-def _drawn(paper: float, draw: Callable[[ImageDraw.ImageDraw], None]) -> _Floats:
+def _drawn(paper: float, draw: Callable[["ImageDraw"], None]) -> _Floats:
+    from PIL import Image, ImageDraw
+
     image = Image.new("L", (WIDTH, HEIGHT), int(paper))
     draw(ImageDraw.Draw(image))
     return np.asarray(image, np.float32)
@@ -106,7 +119,7 @@ def _text(paper: int, ink: int) -> Callable[[np.random.Generator], _Floats]:
         words = [["quick", "brown", "fox", "over", "lazy", "hills"][number] for number in random.integers(0, 6, 8)]
         lines = [" ".join(words[start : start + 2]) for start in (0, 2, 4, 6)]
 
-        def draw(pen: ImageDraw.ImageDraw) -> None:
+        def draw(pen: "ImageDraw") -> None:
             for number, line in enumerate(lines):
                 pen.text((90, 300 + 110 * number), line, ink, font_size=64)
 
@@ -119,7 +132,7 @@ def _illustration(contrast: int) -> Callable[[np.random.Generator], _Floats]:
     def make(random: np.random.Generator) -> _Floats:
         left, top = (int(place) for place in random.integers(80, 400, 2))
 
-        def draw(pen: ImageDraw.ImageDraw) -> None:
+        def draw(pen: "ImageDraw") -> None:
             pen.ellipse((left, top, left + 500, top + 500), 225 - contrast)
             pen.rectangle((500, 700, 900, 1200), 225 - contrast // 2)
             pen.polygon([(100, 1250), (450, 1250), (260, 800)], 225 - contrast * 2 // 3)
@@ -137,6 +150,8 @@ def _sky(random: np.random.Generator) -> _Floats:
 
 
 def _skyline(random: np.random.Generator) -> _Floats:
+    from PIL import Image, ImageDraw
+
     image = Image.fromarray(as_grey(_sky(random)))
     peaks = [(x, int(random.uniform(950, 1150))) for x in range(0, WIDTH + 1, 180)]
     ImageDraw.Draw(image).polygon([(0, HEIGHT), *peaks, (WIDTH, HEIGHT)], 20)
@@ -144,6 +159,8 @@ def _skyline(random: np.random.Generator) -> _Floats:
 
 
 def _lights(random: np.random.Generator) -> _Floats:
+    import cv2
+
     picture = np.full((HEIGHT, WIDTH), 6, np.float32)
     for _ in range(60):
         place = (int(random.uniform(0, WIDTH)), int(random.uniform(HEIGHT / 3, HEIGHT)))
