@@ -166,7 +166,7 @@ def search_dataset(
     request, files = _request(context), pipeline.media_files(search_images, settings())
     folder, by_hand = _folder(request.search), overrides_of(overrides)
     rows = select_images(search_results, search_images, search_clusters, request.limit, preferences(folder), by_hand)
-    model = pipeline.find_embedder(settings()).label if search_clusters.num_rows else "none"
+    model = pipeline.embedder_label(settings()) if search_clusters.num_rows else "none"
     written = write_search_folder(
         rows,
         files,

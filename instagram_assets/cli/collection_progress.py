@@ -155,7 +155,7 @@ def _ignore_status(_: str) -> None:
 
 
 def _ignore_refresh() -> None:
-    """Do nothing: stands for the display's refresh function while no site is being collected."""
+    """Do nothing; the display's refresh function while no site is being collected."""
 
 
 def _outcome_text(outcome: CollectionOutcome) -> str:

@@ -21,7 +21,7 @@ by SigLIP. `manifest.jsonl` has both cosines of each picture, `query_score` of i
 def card(rows: Sequence[Row], request: Mapping[str, object], name: str, warnings: Sequence[str] = ()) -> str:
     """Returns the dataset card in Markdown: counts, reasons for rejected candidates, search settings, contact sheet.
 
-    `request` has the search settings; `name` is the folder's name; `warnings` stand at the top.
+    `request` has the search settings, `name` is the folder's name, and `warnings` are lines at the top of the card.
     """
     kept = sum(row["kept"] for row in rows)
     query = _inline(str(request.get("query", "")))

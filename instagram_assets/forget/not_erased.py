@@ -64,7 +64,7 @@ def _outputs_that_moved(collection: Path) -> Iterator[NotErased]:
 
 
 def _in_the_data_folder(settings: Settings, known: Identifiers) -> tuple[list[str], list[str]]:
-    """Returns (links to non-empty places outside the data folder, file names that join the erased name to words)."""
+    """Returns (links to non-empty targets outside the data folder, file names that join the erased name to words)."""
     data, links, names = settings.data_dir.absolute(), list[str](), list[str]()
     searched = [data.resolve(), settings.folder("media").resolve(), Path(settings.lake_uri).resolve()]
     joined = _joined_to_others(known)

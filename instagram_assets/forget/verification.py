@@ -21,7 +21,7 @@ from instagram_assets.storage.atomic import is_local
 from instagram_assets.storage.lake import lake_root
 
 _OF_MODELS = (".safetensors", "tokenizer.json", "vocab.json", "vocab.txt", "merges.txt")
-"""Files of a trained model: weights, and the vocabulary that its language model came with."""
+"""Names of files of a trained model: its weights, and the vocabulary of the pretrained language model."""
 
 
 DatabaseRow = tuple[str, str, Mapping[str, object]]

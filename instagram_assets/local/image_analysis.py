@@ -23,7 +23,7 @@ from instagram_assets.local.notebook_arguments import (
 )
 from instagram_assets.models.local_models import ModelSource, find_model, is_folder
 from instagram_assets.schemas import EMBEDDING
-from instagram_assets.settings import Settings
+from instagram_assets.settings import ModelSettings, Settings
 from instagram_assets.storage.features import OnProgress
 
 _EMBED_FIRST = "Give what embed_images gave, or the lake's `embeddings`"
@@ -124,7 +124,7 @@ def caption_images(
             options=options,
             max_megapixels=chosen.download.max_megapixels,
         )
-    return images.join_results(_by(source, found))
+    return images.join_results(_by(source, models, found))
 
 
 def embed_images(
@@ -167,7 +167,7 @@ def embed_images(
             max_megapixels=chosen.download.max_megapixels,
         )
     found = found.set_column(1, "embedding", found["embedding"].cast(EMBEDDING))
-    return images.join_results(_by(source, found))
+    return images.join_results(_by(source, models, found))
 
 
 def cluster_embeddings(
@@ -228,5 +228,5 @@ def _model(
     return find_model(name, at, settings.folder("models"))
 
 
-def _by(source: ModelSource, found: pa.Table) -> pa.Table:
-    return found.append_column("model", pa.repeat(source.label, found.num_rows))
+def _by(source: ModelSource, models: ModelSettings, found: pa.Table) -> pa.Table:
+    return found.append_column("model", pa.repeat(source.label_in(models.precision), found.num_rows))

@@ -40,11 +40,12 @@ def choose_device(wanted: str = "auto", setting: str = "MODELS__DEVICE") -> "tor
 def choose_dtype(wanted: str, device: "torch.device") -> "torch.dtype":
     """float32 or bfloat16; `auto` selects bfloat16 if the hardware multiplies bfloat16, which is several times faster.
 
-    On other hardware, bfloat16 works if configured, but is several times slower than float32.
+    On other hardware, bfloat16 works if configured, but is several times slower than float32. With `int8`, which only
+    linear layers are computed in, it is the type of all else, chosen as by `auto`.
     """
     import torch
 
-    if wanted == "auto":
+    if wanted in ("auto", "int8"):
         return torch.bfloat16 if _multiplies_bf16(device) else torch.float32
     return {"fp32": torch.float32, "bf16": torch.bfloat16}[wanted]
 

@@ -48,6 +48,13 @@ class ModelSource:
         """The name (without a folder's path) with the first digits of the fingerprint, as stored in tables."""
         return f"{self.name if self.revision else self.folder.name}@{self.fingerprint[:12]}"
 
+    def label_in(self, precision: str) -> str:
+        """The label of what the model computes in this precision: int8 is named, so that tables keep it apart.
+
+        fp32 and bf16 are not, since their embeddings differ by a cosine distance of only 0.0001.
+        """
+        return f"{self.label}-int8" if precision == "int8" else self.label
+
 
 def named_models(settings: Settings) -> dict[str, NamedModel]:
     """The models named in the settings, as use → model; the age model's language model only if that is enabled."""

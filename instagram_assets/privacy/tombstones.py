@@ -37,7 +37,7 @@ class Tombstones:
 
     @property
     def patterns(self) -> None:
-        """Null: identifiers known only as hashes can be looked up word by word, but not searched by patterns."""
+        """None: identifiers known only as hashes can be looked up word by word, but not searched by patterns."""
 
     def __bool__(self) -> bool:
         return bool(self.hashes)
@@ -103,7 +103,7 @@ class LatestTombstones:
 
     @property
     def patterns(self) -> None:
-        """Null: identifiers known only as hashes can be looked up word by word, but not searched by patterns."""
+        """None: identifiers known only as hashes can be looked up word by word, but not searched by patterns."""
 
     def __bool__(self) -> bool:
         return bool(self._now())

@@ -202,7 +202,7 @@ def _models(settings: Settings, words: Sequence[str]) -> _Models:
         embedding_store(root, tagged, settings.models).folder.name if tagged else "",
         *(words if tagged else ()),
     ]
-    labels = [source.label for source in (told[0] if told else None, tagged) if source]
+    labels = [source.label_in(settings.models.precision) for source in (told[0] if told else None, tagged) if source]
     fingerprint = hashlib.sha256("\0".join([_VERSION, str(FRAMES), *by]).encode()).hexdigest()
     return _Models(", ".join(labels) or None, fingerprint, bool(told), bool(tagged), tuple(lacking))
 

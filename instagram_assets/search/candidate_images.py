@@ -114,7 +114,7 @@ def embeddings_table(
         return SEARCH_EMBEDDINGS.empty()
     files = pipeline.media_files(passed, settings)
     table = pipeline.embed_files(files, settings=settings, on_progress=on_progress)
-    every = {"search": request.search, "model": pipeline.find_embedder(settings).label}
+    every = {"search": request.search, "model": pipeline.embedder_label(settings)}
     for name, value in every.items():
         table = table.append_column(name, pa.array([value] * table.num_rows))
     return SEARCH_EMBEDDINGS.conform(table.select(SEARCH_EMBEDDINGS.schema.names), "search_embeddings")

@@ -214,7 +214,10 @@ def _yes_or_no(value: object, file: Path) -> bool:
 
 
 def _limit(content: Mapping[str, Any], field: str, kinds: UnionType | type[int], file: Path) -> Any:
-    """Returns a limit from the content of a request's file, validated by its type (`kinds`); None if it has none."""
+    """Returns the limit `field` (maximum items or cost) from the content of a request's file; None if it is missing.
+
+    `kinds` are the accepted types. Raises FileError for another type or a value out of range.
+    """
     value = content.get(field)
     if value is None:
         return None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from instagram_assets.models.int8 import int8_linear
 from instagram_assets.models.kernels import Linear, choose_attention, linear, tiled
 from instagram_assets.vision.decoding import Decoding, Tokens, ban_repeated_ngrams, nucleus
 
@@ -54,25 +55,28 @@ class Blip:
     """Captions from pixels with the weights of a BlipForConditionalGeneration, on its device and in its precision.
 
     In fp32 a caption is bit-identical in any batch: images are encoded one at a time, and the text decoder's matrix
-    products have a fixed shape (`kernels.tiled`). In bf16 the whole batch is computed at once.
+    products have a fixed shape (`kernels.tiled`). In bf16 the whole batch is computed at once. With `int8`, linear
+    layers except the vocabulary's are computed in int8 (`int8.int8_linear`), and all else in the model's precision.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, int8: bool = False) -> None:
         import torch
 
         text, vision = model.config.text_config, model.config.vision_config
         self._start, self._end, self._pad = text.bos_token_id, text.sep_token_id, text.pad_token_id
         self._heads, self._vision_heads = text.num_attention_heads, vision.num_attention_heads
         self._exact = model.dtype == torch.float32
+        self._int8 = int8
         self._embeddings = model.text_decoder.bert.embeddings
         self._patches = model.vision_model.embeddings
         self._vision_norm = model.vision_model.post_layernorm
-        self._vision = [_vision_layer(layer, vision.hidden_act) for layer in model.vision_model.encoder.layers]
+        self._vision = [self._vision_layer(layer, vision.hidden_act) for layer in model.vision_model.encoder.layers]
         self._text = [self._text_layer(layer, text.hidden_act) for layer in model.text_decoder.bert.encoder.layer]
         head = model.text_decoder.cls.predictions
         self._head_in = self._rows(head.transform.dense.weight, head.transform.dense.bias, text.hidden_act)
         self._head_norm = head.transform.LayerNorm
-        self._head_out = self._rows(head.decoder.weight, head.decoder.bias)
+        head_out = linear(head.decoder.weight, head.decoder.bias)
+        self._head_out = tiled(head_out) if self._exact else head_out
         self._choose_attentions(text, vision, model.dtype, model.device)
         self.max_new_tokens: int = text.max_position_embeddings
         """Maximum caption length in tokens, from the number of position embeddings."""
@@ -104,13 +108,13 @@ class Blip:
         import torch
 
         share = 1 if self._exact else len(pixels)
-        parts = [self._keys_and_values(self._encode(part)) for part in pixels.split(share)]
+        parts = [self._keys_and_values(self.encode(part)) for part in pixels.split(share)]
         if len(parts) == 1:
             return parts[0]
         return [torch.cat([part[layer] for part in parts], 1) for layer in range(len(self._text))]
 
-    def _encode(self, pixels: "Tensor") -> "Tensor":
-        """Image encoder: pixels to patch embeddings [images, patches, width]."""
+    def encode(self, pixels: "Tensor") -> "Tensor":
+        """Image encoder: pixels, float[images, 3, height, width], to patch embeddings [images, patches, width]."""
         x = self._patches(pixels)
         for layer in self._vision:
             q, k, v = layer.qkv(layer.norm(x)).unflatten(-1, (3, self._vision_heads, -1)).permute(2, 0, 3, 1, 4)
@@ -186,8 +190,12 @@ class Blip:
 
     def _rows(self, weight: "Tensor", bias: "Tensor", activation: str = "") -> Linear:
         """A linear layer of the text decoder, with one row per candidate caption."""
-        layer = linear(weight, bias, activation)
-        return tiled(layer) if self._exact else layer
+        layer = self._linear(weight, bias, activation)
+        # In int8 a row's result does not depend on the others anyhow.
+        return tiled(layer) if self._exact and not self._int8 else layer
+
+    def _linear(self, weight: "Tensor", bias: "Tensor", activation: str = "") -> Linear:
+        return int8_linear(weight, bias, activation) if self._int8 else linear(weight, bias, activation)
 
     def _text_layer(self, layer: Any, activation: str) -> _TextLayer:
         inner, cross = layer.attention.self, layer.crossattention.self
@@ -196,12 +204,22 @@ class Blip:
             self_out=self._rows(*_joined(layer.attention.output.dense)),
             self_norm=layer.attention.output.LayerNorm,
             cross_query=self._rows(*_joined(cross.query)),
-            cross_key_value=linear(*_joined(cross.key, cross.value)),
+            cross_key_value=self._linear(*_joined(cross.key, cross.value)),
             cross_out=self._rows(*_joined(layer.crossattention.output.dense)),
             cross_norm=layer.crossattention.output.LayerNorm,
             feed_forward_in=self._rows(*_joined(layer.intermediate.dense), activation),
             feed_forward_out=self._rows(*_joined(layer.output.dense)),
             norm=layer.output.LayerNorm,
+        )
+
+    def _vision_layer(self, layer: Any, activation: str) -> _VisionLayer:
+        return _VisionLayer(
+            norm=layer.layer_norm1,
+            qkv=self._linear(*_joined(layer.self_attn.qkv)),
+            out=self._linear(*_joined(layer.self_attn.projection)),
+            mlp_norm=layer.layer_norm2,
+            feed_forward_in=self._linear(*_joined(layer.mlp.fc1), activation),
+            feed_forward_out=self._linear(*_joined(layer.mlp.fc2)),
         )
 
 
@@ -214,17 +232,6 @@ def _choose(logits: "Tensor", numbers: "Tensor", decoding: Decoding) -> "Tensor"
         return greedy.flatten()
     drawn = nucleus(logits[:, 1:].flatten(0, 1), numbers.flatten(), decoding.top_p, decoding.temperature)
     return torch.cat([greedy, drawn.view(len(logits), -1)], 1).flatten()
-
-
-def _vision_layer(layer: Any, activation: str) -> _VisionLayer:
-    return _VisionLayer(
-        norm=layer.layer_norm1,
-        qkv=linear(*_joined(layer.self_attn.qkv)),
-        out=linear(*_joined(layer.self_attn.projection)),
-        mlp_norm=layer.layer_norm2,
-        feed_forward_in=linear(*_joined(layer.mlp.fc1), activation),
-        feed_forward_out=linear(*_joined(layer.mlp.fc2)),
-    )
 
 
 def _joined(*layers: Any) -> tuple["Tensor", "Tensor"]:

@@ -76,15 +76,15 @@ class Captioner:
     def __init__(self, loaded: LoadedModel, options: CaptionSettings, embedder: Embedder | None = None) -> None:
         import torch
 
-        own = loaded.model.config.model_type == "blip"
-        self._decoder: _Decoder = Blip(loaded.model) if own else TransformersDecoder(loaded.model)
+        own, int8 = loaded.model.config.model_type == "blip", loaded.precision == "int8"
+        self._decoder: _Decoder = Blip(loaded.model, int8) if own else TransformersDecoder(loaded.model)
         if options.max_caption_length > self._decoder.max_new_tokens:
             raise SettingsError(
                 f"INSTAGRAM_ASSETS_CAPTIONS__MAX_CAPTION_LENGTH={options.max_caption_length}: "
                 f"{loaded.source.name} writes at most {self._decoder.max_new_tokens} tokens. Set it to that or less."
             )
         self.options = options
-        self.label = loaded.source.label
+        self.label = loaded.source.label_in(loaded.precision)
         scorer = embedder.fingerprint if embedder else None
         self.fingerprint = caption_fingerprint(loaded.source, loaded.precision, options, scorer)
         self._loaded = loaded

@@ -58,7 +58,7 @@ class Embedder:
         self._loaded = loaded
         self._pixels = Preprocessor.of(loaded.processor, draft)
         self.draft = self._pixels.draft
-        self.label = loaded.source.label
+        self.label = loaded.source.label_in(loaded.precision)
         self._longest = _longest_text(loaded)
         self.fingerprint = embedding_fingerprint(loaded.source, loaded.precision, draft)
 

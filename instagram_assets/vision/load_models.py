@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 from instagram_assets.errors import ModelError
 from instagram_assets.models.devices import choose_device, choose_dtype
 from instagram_assets.models.file_checks import read_config
+from instagram_assets.models.int8 import check_int8, round_linear_layers
 from instagram_assets.models.kernels import pack_linear_layers
 from instagram_assets.models.local_models import ModelSource, loading_errors
+from instagram_assets.vision.blip import Blip
 from instagram_assets.vision.decoding import Decoding, TransformersDecoder
 from instagram_assets.vision.preprocess import Preprocessor
 
@@ -57,6 +59,11 @@ _CAPTION_ARCHITECTURES = ("blip", "blip-2", "git", "vision-encoder-decoder")
 
 _PACKABLE = ("altclip", "clip", "metaclip_2", "siglip")
 """Types of embedding models whose code reads the weights of linear layers only in these layers."""
+
+_IN_INT8 = ("blip", "clip", "siglip")
+"""Model types of which int8 was shown to keep captions, cosines and clusters."""
+_LEAST_COSINE_IN_INT8 = 0.99
+"""A model is refused in int8 if a test image's embedding is further from that in fp32 or bf16."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +114,10 @@ def _captioner(source: ModelSource, device: str, precision: str) -> LoadedModel:
         loaded = _load(writers[type(config)], source, device, precision)
         with _test_errors(source):
             TransformersDecoder(loaded.model).generate(_grey_image(loaded), Decoding(max_new_tokens=2))
+            if precision == "int8":
+                pictures = _test_images(loaded)
+                exact, rounded = (Blip(loaded.model, int8).encode(pictures) for int8 in (False, True))
+                _check_rounding(source, exact.flatten(1), rounded.flatten(1))
         return loaded
 
 
@@ -131,6 +142,9 @@ def _embedder(source: ModelSource, device: str, precision: str) -> LoadedModel:
         # fp32 must reproduce transformers' own values to the last bits, bf16 must be fast.
         if loaded.dtype.itemsize < 4:
             fold_quick_gelu(loaded.model)
+        if precision == "int8":
+            with _test_errors(source):
+                _round_embedder(loaded)
         if config.model_type in _PACKABLE:
             pack_linear_layers(loaded.model)
         with _test_errors(source):
@@ -140,6 +154,9 @@ def _embedder(source: ModelSource, device: str, precision: str) -> LoadedModel:
 
 def _load(kind: Any, source: ModelSource, device: str, precision: str) -> LoadedModel:
     torch_device = choose_device(device)
+    if precision == "int8":
+        check_int8(torch_device)
+        _check_family(source)
     dtype = choose_dtype(precision, torch_device)
     made_for = read_config(source.folder).get("architectures") or [kind.__name__]
     if kind.__name__ not in made_for:
@@ -169,13 +186,62 @@ def _test_embeddings(loaded: LoadedModel) -> None:
 
     with torch.inference_mode():
         tokens = loaded.processor.tokenizer([_TEST_WORD], return_tensors="pt").to(loaded.device)
-        outputs = (
-            loaded.model.get_image_features(pixel_values=_grey_image(loaded)),
-            loaded.model.get_text_features(**tokens),
-        )
-    image, text = (getattr(output, "pooler_output", output).shape[-1] for output in outputs)
+        output = loaded.model.get_text_features(**tokens)
+        image = _image_features(loaded, _grey_image(loaded)).shape[-1]
+    text = getattr(output, "pooler_output", output).shape[-1]
     if image != text:
         raise ValueError(f"its embeddings of images have {image} dimensions, those of texts {text}")
+
+
+def _image_features(loaded: LoadedModel, pixels: "torch.Tensor") -> "torch.Tensor":
+    """Embeddings of images, as the model gives them: float[n, width]."""
+    import torch
+
+    with torch.inference_mode():
+        output = loaded.model.get_image_features(pixel_values=pixels)
+    return output if isinstance(output, torch.Tensor) else output.pooler_output
+
+
+def _check_family(source: ModelSource) -> None:
+    """Raise ModelError if int8 was not shown to hold for this type of model."""
+    kind = read_config(source.folder).get("model_type")
+    if kind not in _IN_INT8:
+        raise ModelError(
+            f"{source.name}: INSTAGRAM_ASSETS_MODELS__PRECISION='int8' is offered for models of type "
+            f"{', '.join(_IN_INT8)}, since for others, such as {kind}, it was not shown to hold. Set it to auto."
+        )
+
+
+def _round_embedder(loaded: LoadedModel) -> None:
+    """Round the towers' layers to int8 in place; patch embedding, norms and projections stay as they are."""
+    pictures = _test_images(loaded)
+    exact = _image_features(loaded, pictures)
+    round_linear_layers(loaded.model, within=".layers.")
+    _check_rounding(loaded.source, exact, _image_features(loaded, pictures))
+
+
+def _check_rounding(source: ModelSource, exact: "torch.Tensor", rounded: "torch.Tensor") -> None:
+    """Raise ModelError if int8 changes what a model makes of test images, both float[images, …], by too much."""
+    import torch
+
+    least = float(torch.cosine_similarity(exact.float(), rounded.float(), dim=-1).min())
+    # Also refused if it is not a number.
+    if not least >= _LEAST_COSINE_IN_INT8:
+        raise ModelError(
+            f"{source.name}: INSTAGRAM_ASSETS_MODELS__PRECISION='int8' changes its view of a test image to a cosine of "
+            f"{least:.3f}, where {_LEAST_COSINE_IN_INT8} is the least. Set it to auto."
+        )
+
+
+def _test_images(loaded: LoadedModel) -> "torch.Tensor":
+    """Test images with structure, as the model's own preprocessor prepares them, float[4, 3, height, width]."""
+    import numpy as np
+    from PIL import Image
+
+    pixels, colours = Preprocessor.of(loaded.processor), np.random.default_rng(0)
+    coarse = [Image.fromarray(colours.integers(0, 256, (3 * number, 4, 3), np.uint8)) for number in (1, 2, 4, 8)]
+    images = [pixels.prepare(image.resize((480, 480), Image.Resampling.BICUBIC)) for image in coarse]
+    return pixels.batch(images).to(loaded.device, loaded.dtype)
 
 
 def _grey_image(loaded: LoadedModel) -> "torch.Tensor":
@@ -192,6 +258,8 @@ def _test_errors(source: ModelSource) -> Generator[None]:
     """Context manager: converts exceptions of a model for the test image or word to a ModelError with the remedy."""
     try:
         yield
+    except ModelError:
+        raise
     except Exception as error:  # whatever a layer raises for a shape or an index that it does not like
         first_line = next(iter(str(error).splitlines()), "")
         raise ModelError(

@@ -52,7 +52,7 @@ def caption(quality: pa.Table, images: pa.Table, settings: Settings, on_progress
         quality,
         media_files(images, settings),
         partial(caption_files, settings=settings, on_progress=on_progress),
-        model=find_captioner(settings).label if _any_selected(quality, settings) else "",
+        model=find_captioner(settings).label_in(settings.models.precision) if _any_selected(quality, settings) else "",
         only_passed=settings.quality.only_passed,
         max_images_per_post=options.max_images_per_post,
     )
@@ -66,7 +66,7 @@ def embed(quality: pa.Table, images: pa.Table, settings: Settings, on_progress: 
         quality,
         media_files(images, settings),
         partial(embed_files, settings=settings, on_progress=on_progress),
-        model=find_embedder(settings).label if _any_selected(quality, settings) else "",
+        model=embedder_label(settings) if _any_selected(quality, settings) else "",
         only_passed=settings.quality.only_passed,
     )
 
@@ -236,6 +236,11 @@ def find_embedder(settings: Settings) -> ModelSource:
     return find_model(models.embedding_model, models.embedding_revision, settings.folder("models"))
 
 
+def embedder_label(settings: Settings) -> str:
+    """The label of the configured embedding model in its configured precision. Raises ModelError as `find_embedder`."""
+    return find_embedder(settings).label_in(settings.models.precision)
+
+
 def find_caption_models(settings: Settings) -> tuple[ModelSource, ModelSource | None]:
     """The configured captioning model, and the embedding model that scores captions (None without scoring).
 
@@ -293,7 +298,7 @@ def _hashes_of(image_ids: Sequence[str], quality: _Rows) -> tuple[list[str | Non
 def _embedder_label(settings: Settings) -> str | None:
     """The label of the configured embedding model; None if it is not on this machine."""
     try:
-        return find_embedder(settings).label
+        return embedder_label(settings)
     except ModelError:
         return None
 

@@ -1,4 +1,4 @@
-"""Near-duplicates by editing: hashes of crops, rotations and the mirror image of each image, compared pairwise.
+"""Near-duplicates that were cropped, rotated or mirrored, found by comparing hashes of such views of each image.
 
 The whole image and its mirror image are compared with all views (crops, rotations, mirror image) of the other image, so
 a cropped copy matches the same crop among the original's views. Uniform borders are trimmed before hashing.

@@ -170,7 +170,7 @@ class _Tower:
             # On the CPU, which is fast enough for one text; runs need the memory of a GPU.
             embedder = Embedder(load_embedder(source, "cpu", models.precision), models.draft)
             embedder.texts(["warm"])
-            self._label, self._embedder = source.label, embedder
+            self._label, self._embedder = embedder.label, embedder
         except InstagramAssetsError as error:
             self._error = error
         except Exception as error:

@@ -1,4 +1,4 @@
-"""The platform status, as shown by `instagram-assets status`: facts, those that need the user's action first."""
+"""The platform status, as shown by `instagram-assets status`; facts that need the user's action come first."""
 
 import asyncio
 import threading

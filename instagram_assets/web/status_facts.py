@@ -1,4 +1,4 @@
-"""The facts of the platform status: what was found, how often, why, and the remedy."""
+"""The facts of the platform status: each is a finding with its count, its reason and its remedy."""
 
 import shutil
 from collections.abc import Callable, Iterator

@@ -90,7 +90,7 @@ def repair(location: TableLocation) -> Iterator[str]:
 
 
 def _refuse_unexpected(location: TableLocation) -> None:
-    """Raise StorageError if what is readable of a damaged log shows that another program created the table."""
+    """Raise StorageError if the readable commits of a damaged log show that another program created the table."""
     for name in location.sizes(LOG):
         for line in location.read(f"{LOG}/{name}").splitlines() if _COMMIT.fullmatch(name) else ():
             try:
