@@ -39,7 +39,7 @@ def caption(
     max_caption_length: Annotated[int | None, typer.Option(help="Longest caption, in tokens.")] = None,
     batch_processing: Annotated[bool | None, typer.Option(help="Several images at once.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images at once.")] = None,
-    num_workers: Annotated[int | None, typer.Option(help="Threads that read images.")] = None,
+    num_workers: Annotated[int | None, typer.Option(help="Threads that read images; 0: one per core.")] = None,
     skip_existing: Annotated[bool | None, typer.Option(help="Keep captions that are there.")] = None,
     max_images_per_post: Annotated[int | None, typer.Option(help="Images captioned per post; 0: all.")] = None,
     device: _DeviceOption = None,
@@ -100,7 +100,7 @@ def embed(
         Path | None, typer.Option(help="The Parquet file to write; else in the folder, or beside the JSON.")
     ] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images at once.")] = None,
-    num_workers: Annotated[int | None, typer.Option(help="Threads that read images.")] = None,
+    num_workers: Annotated[int | None, typer.Option(help="Threads that read images; 0: one per core.")] = None,
     device: _DeviceOption = None,
     model: Annotated[str | None, typer.Option(help="Embedding model: hub id or folder.")] = None,
 ) -> None:

@@ -112,7 +112,9 @@ class QualitySettings(SettingsSection):
         "rotated a little or mirrored: at most this many of the 256 bits of such hashes differ; 0: not searched",
     )
     only_passed: bool = Field(default=True, description="Caption and embed only the images that pass")
-    num_workers: int = Field(default=2, ge=1, le=64, description="Threads that read, decode and measure images")
+    num_workers: int = Field(
+        default=0, ge=0, le=64, description="Threads that read, decode and measure images; 0: one per core, at most 16"
+    )
 
 
 class CaptionSettings(SettingsSection):
@@ -124,7 +126,9 @@ class CaptionSettings(SettingsSection):
     max_caption_length: int = Field(default=30, ge=2, le=200, description="Longest caption, in tokens of the model")
     batch_processing: bool = Field(default=True, description="Caption several images at once")
     batch_size: int = Field(default=8, ge=1, le=1024, description="Images at once")
-    num_workers: int = Field(default=2, ge=1, le=64, description="Threads that read and decode images")
+    num_workers: int = Field(
+        default=0, ge=0, le=64, description="Threads that read and decode images; 0: one per core, at most 16"
+    )
     skip_existing: bool = Field(default=True, description="Keep captions that are there; false makes all anew")
     max_images_per_post: int = Field(default=0, ge=0, le=100, description="Images captioned per post; 0: all")
     top_p: float = Field(default=0.9, gt=0, le=1, description="Nucleus sampling: share of probability drawn from")
@@ -141,7 +145,9 @@ class EmbeddingSettings(SettingsSection):
 
     enabled: bool = Field(default=True, description="Embed images at all")
     batch_size: int = Field(default=32, ge=1, le=4096, description="Images at once")
-    num_workers: int = Field(default=2, ge=1, le=64, description="Threads that read and decode images")
+    num_workers: int = Field(
+        default=0, ge=0, le=64, description="Threads that read and decode images; 0: one per core, at most 16"
+    )
 
 
 class ClusterSettings(SettingsSection):

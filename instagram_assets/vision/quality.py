@@ -115,7 +115,7 @@ def measure_all(
     images: Mapping[str, Path],
     store: FeatureStore,
     *,
-    workers: int = 2,
+    workers: int = 0,
     max_megapixels: float = MAX_MEGAPIXELS,
     on_progress: OnProgress | None = None,
 ) -> pa.Table:
