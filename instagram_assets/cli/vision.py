@@ -48,7 +48,7 @@ def caption(
 ) -> None:
     """Caption images: a merged JSON becomes `…_with_captions.json`, a folder gets captions.json and captions.csv.
 
-    Images that are too small or blurred are not captioned, unless INSTAGRAM_ASSETS_QUALITY__ONLY_PASSED is false.
+    Images that are small, dark or blurred are not captioned, unless INSTAGRAM_ASSETS_QUALITY__ONLY_PASSED is false.
     Options that are not given are taken from the settings.
     """
     from instagram_assets.local.caption_files import caption_folder, caption_json

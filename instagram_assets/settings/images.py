@@ -64,15 +64,43 @@ class QualitySettings(SettingsSection):
     min_side: int = Field(default=300, ge=1, le=10_000, description="Both sides have at least this many pixels")
     sharpness: Literal["standard", "native"] = Field(
         default="standard",
-        description="`standard`: measured at one size for all images; `native`: at each image's own size",
+        description="`standard`: focus and sharpness are judged, measured at one size for all images; `native`: "
+        "sharpness alone, at each image's own size",
+    )
+    min_focus: float = Field(
+        default=1.6,
+        ge=0,
+        le=100,
+        description="Least focus, a ratio: blurred pictures have 1 to 1.5, sharp edges 2, fine detail more, whatever "
+        "the light; 0: not judged",
     )
     min_sharpness: float = Field(
-        default=50,
+        default=6,
         ge=0,
         le=100_000,
-        description="Least sharpness at standard size: sharp pictures have 150 and more, blurred ones under 20",
+        description="Least sharpness (variance of the Laplacian, in squared grey levels) at standard size, which grows "
+        "with contrast and noise: less shows no detail; 0: nothing is refused as blurred",
     )
     min_sharpness_native: float = Field(default=50, ge=0, le=100_000, description="Least sharpness at native size")
+    min_brightness: float = Field(
+        default=20,
+        ge=0,
+        le=255,
+        description="Grey level, 0 to 255, that the brightest thousandth of the pixels reaches: less is nearly black",
+    )
+    min_contrast: float = Field(
+        default=10,
+        ge=0,
+        le=255,
+        description="Grey levels, 0 to 255, between the darkest and brightest thousandth of the pixels: less is one "
+        "colour; fog has 20 and more",
+    )
+    max_noise: float = Field(
+        default=25,
+        ge=0,
+        le=255,
+        description="Most noise, a standard deviation in grey levels at standard size: photos have under 10",
+    )
     near_duplicate_bits: int = Field(
         default=6, ge=0, le=32, description="Near-duplicates differ in at most this many of the 64 bits of their hashes"
     )
