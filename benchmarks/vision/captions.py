@@ -8,6 +8,7 @@ import copy
 import statistics
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,7 @@ def compare(quick: bool) -> tuple[list[str], dict[str, float]]:
     import torch
 
     from instagram_assets.models.devices import choose_device, choose_dtype
+    from instagram_assets.models.int8 import multiplies_int8
     from instagram_assets.settings import CaptionSettings
     from instagram_assets.vision.caption import Captioner
     from instagram_assets.vision.embed import Embedder
@@ -62,9 +64,15 @@ def compare(quick: bool) -> tuple[list[str], dict[str, float]]:
     fast_blip, fast_clip = _rounded(blip, dtype), _rounded(clip, dtype)
     greedy = Captioner(fast_blip, options)
     scored = Captioner(fast_blip, options, Embedder(fast_clip))
+    ways = {"ours": (greedy, scored)}
+    if device.type == "cpu" and multiplies_int8():
+        int8_blip, int8_clip = replace(fast_blip, precision="int8"), _in_int8(fast_clip)
+        ways["int8"] = Captioner(int8_blip, options), Captioner(int8_blip, options, Embedder(int8_clip))
     rounded = [result.best.caption for result in captions(greedy, len(exact))]
     # The checks warmed up both greedy ways; these are for the scored ones.
-    captions(scored, 1)
+    for some in ways.values():
+        captions(some[0], 1)
+        captions(some[1], 1)
     _scored(blip, clip, images[0])
     words = [_agreeing(a.split(), b.split()) for a, b in zip(exact, rounded, strict=True)]
     lines = [
@@ -76,11 +84,11 @@ def compare(quick: bool) -> tuple[list[str], dict[str, float]]:
     figures: dict[str, float] = {}
     contests: dict[str, Mapping[str, tuple[int, Callable[[], object]]]] = {
         "greedy": {
-            "ours": (ours, lambda: captions(greedy)),
+            **{way: (ours, lambda some=some: captions(some[0])) for way, some in ways.items()},
             "theirs": (theirs, lambda: [_greedy(blip, image) for image in images[:theirs]]),
         },
         "scored": {
-            "ours": (ours, lambda: captions(scored)),
+            **{way: (ours, lambda some=some: captions(some[1])) for way, some in ways.items()},
             "theirs": (theirs, lambda: [_scored(blip, clip, image) for image in images[:theirs]]),
         },
     }
@@ -91,6 +99,10 @@ def compare(quick: bool) -> tuple[list[str], dict[str, float]]:
         figures[f"caption_ratio_{name}"] = times["theirs"][0] / times["ours"][0]
         figures[f"caption_cpu_ratio_{name}"] = times["theirs"][1] / times["ours"][1]
         figures[f"captions_per_second_{name}"] = 1 / times["ours"][0]
+        if "int8" in times:
+            figures[f"caption_ratio_{name}_int8"] = times["theirs"][0] / times["int8"][0]
+            figures[f"caption_cpu_ratio_{name}_int8"] = times["theirs"][1] / times["int8"][1]
+            figures[f"caption_cpu_ratio_{name}_int8_to_auto"] = times["ours"][1] / times["int8"][1]
     return lines, figures
 
 
@@ -202,6 +214,12 @@ def _loaded(model: Any, processor: Any, device: Any) -> "LoadedModel":
 
 
 def _rounded(loaded: "LoadedModel", dtype: Any) -> "LoadedModel":
-    from dataclasses import replace
-
     return replace(loaded, model=copy.deepcopy(loaded.model).to(dtype), dtype=dtype, precision="auto")
+
+
+def _in_int8(loaded: "LoadedModel") -> "LoadedModel":
+    from instagram_assets.models.int8 import round_linear_layers
+
+    model = copy.deepcopy(loaded.model)
+    round_linear_layers(model, within=".layers.")
+    return replace(loaded, model=model, precision="int8")

@@ -45,6 +45,12 @@ def measure(report: Report, quick: bool) -> None:
         "embed_images_per_second_draft": 1 / draft[0],
         "embed_share_of_peak": model / peak,
     }
+    if int8 := found["times"].get("int8"):
+        report.figures |= {
+            "embed_ratio_int8": naive[0] / int8[0],
+            "embed_cpu_ratio_int8": naive[1] / int8[1],
+            "embed_cpu_ratio_int8_to_auto": exact[1] / int8[1],
+        }
 
 
 def prepare(folder: str, images: int) -> None:
@@ -80,6 +86,7 @@ def compare(folder: str, rounds: int) -> dict[str, Any]:
     """
     import torch
 
+    from instagram_assets.models.int8 import multiplies_int8
     from instagram_assets.models.local_models import find_model
     from instagram_assets.settings import ModelSettings
     from instagram_assets.vision.embed import as_vectors, embed_all, embedding_store, open_embedder
@@ -92,17 +99,18 @@ def compare(folder: str, rounds: int) -> dict[str, Any]:
     # Ours needs several batches to run as it does in earnest; one by one, fewer images tell as much.
     few = list(photos.values())[: len(photos) // 4]
 
-    def ours(draft: bool) -> NDArray[np.float32]:
-        settings = ModelSettings(draft=draft)
+    def ours(side: str) -> NDArray[np.float32]:
         with tempfile.TemporaryDirectory() as features:
-            store = embedding_store(Path(features), source, settings)
-            return as_vectors(embed_all(photos, store, lambda: embedders[draft], batch_size=_BATCH)["embedding"])
+            store = embedding_store(Path(features), source, settings[side])
+            return as_vectors(embed_all(photos, store, lambda: embedders[side], batch_size=_BATCH)["embedding"])
 
-    embedders = {draft: open_embedder(source, ModelSettings(draft=draft)) for draft in (False, True)}
+    settings = {"exact": ModelSettings(), "draft": ModelSettings(draft=True)}
+    if fast.device.type == "cpu" and multiplies_int8():
+        settings["int8"] = ModelSettings(precision="int8")
+    embedders = {side: open_embedder(source, settings[side]) for side in settings}
     sides: dict[str, Callable[[], NDArray[np.float32]]] = {
         "naive": lambda: _one_by_one(plain, few),
-        "exact": lambda: ours(False),
-        "draft": lambda: ours(True),
+        **{side: lambda side=side: ours(side) for side in settings},
     }
     vectors = {side: work() for side, work in sides.items()}
     pixels = torch.randn(_BATCH, 3, 224, 224, device=fast.device, dtype=fast.dtype)
@@ -114,7 +122,7 @@ def compare(folder: str, rounds: int) -> dict[str, Any]:
     rates = _rates({"model": (model_part, _BATCH * _operations(fast.model.config.vision_config))}, fast, rounds)
     naive = vectors["naive"]
     return {
-        "cosines": {side: float((vectors[side][: len(few)] * naive).sum(axis=1).min()) for side in ("exact", "draft")},
+        "cosines": {side: float((vectors[side][: len(few)] * naive).sum(axis=1).min()) for side in settings},
         "times": {side: [value / len(vectors[side]) for value in times] for side, times in _timed(sides).items()},
         "model_rate": rates["model"],
         "peak_rate": max(rate for name, rate in rates.items() if name != "model"),

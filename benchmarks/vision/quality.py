@@ -1,4 +1,8 @@
-"""Decoding, sharpness at two scales and a perceptual hash for each image, against the way a notebook would take."""
+"""Decoding, sharpness, focus, light and hashes of each image, against the way a notebook would take.
+
+Also how many of the pictures whose right verdict is known get it, by the variance of the Laplacian alone as before, and
+by all measurements.
+"""
 
 import io
 import tempfile
@@ -11,9 +15,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from benchmarks.measure import Measured, Report, alternate, in_child, median_cpu_seconds, median_seconds
+from instagram_assets.demo.quality_pictures import OTHERS, SCENES, known_pictures
 from instagram_assets.media.decode import open_grey
+from instagram_assets.settings import QualitySettings
 from instagram_assets.vision.image_batches import Failed, map_in_threads
-from instagram_assets.vision.quality import STANDARD_SIDE, ImageMeasures, measure_image
+from instagram_assets.vision.quality import STANDARD_SIDE, ImageMeasures, measure_image, rejection_reason
 
 _SIZES = ((1080, 1350), (1080, 1080), (1080, 720), (640, 800))
 _BLURS = (0, 0.5, 1, 1.5, 2, 3, 5, 8)
@@ -29,7 +35,8 @@ class Naive(NamedTuple):
 
 
 def measure(report: Report, quick: bool) -> None:
-    """Add `quality_ratio` (everything on both sides) and what belongs to it."""
+    """Add `quality_ratio` (everything on both sides), shares of right verdicts, and what belongs to them."""
+    _compare_verdicts(report, scenes=6 if quick else 40)
     rounds, repeats = (3, 2) if quick else (5, 12)
     with tempfile.TemporaryDirectory() as folder:
         files = _write_pictures(Path(folder))
@@ -108,6 +115,33 @@ def _check_and_compare(report: Report, files: list[Path]) -> None:
     report.note(
         f"quality: hashes differ from the full picture's in {np.mean(bits):.1f} of 64 bits, at most {max(bits)}"
     )
+
+
+def _compare_verdicts(report: Report, scenes: int) -> None:
+    """Tell for each kind of picture how many get the right verdict: by sharpness alone, of 50 and more, and now."""
+    expected = {kind: reason for kind, (reason, _) in [*SCENES.items(), *OTHERS.items()]}
+    right: dict[str, list[tuple[bool, bool]]] = {kind: [] for kind in expected}
+    measured: dict[str, list[ImageMeasures]] = {kind: [] for kind in expected}
+    for seed in range(scenes):
+        for kind, pixels, reason in known_pictures(seed):
+            measures = measure_image(Image.fromarray(pixels))
+            before = "smaller" if min(pixels.shape) < STANDARD_SIDE else "blurred" if measures.sharpness < 50 else ""
+            now = rejection_reason(measures._asdict() | {"status": "ok"}, QualitySettings()) or ""
+            right[kind].append((before == reason, now.replace(":", " ").partition(" ")[0] == reason))
+            measured[kind].append(measures)
+    report.note(
+        f"verdicts on {scenes} of each kind  {'right verdict':<14} right before    now  sharpness  focus  noise"
+    )
+    for kind, verdicts in right.items():
+        before, now = (sum(column) for column in zip(*verdicts, strict=True))
+        sharpness, focus, noise = (
+            float(np.median([getattr(each, name) for each in measured[kind]]))
+            for name in ("sharpness", "focus", "noise")
+        )
+        wanted = {"": "kept", "low": "low contrast", "smaller": "too small"}.get(expected[kind], expected[kind])
+        report.note(f"  {kind:<29} {wanted:<14} {before:12} {now:6} {sharpness:10.1f} {focus:6.2f} {noise:6.1f}")
+    shares = np.mean([verdict for verdicts in right.values() for verdict in verdicts], axis=0)
+    report.figures |= {"quality_right_before": float(shares[0]), "quality_right": float(shares[1])}
 
 
 def _assert_plain_formula(file: Path, measures: ImageMeasures) -> None:

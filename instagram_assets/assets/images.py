@@ -50,7 +50,7 @@ def images(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table:
 
 @dg.asset(**PER_CELL, **contract_arguments("image_quality", "vision", {"opencv"}))
 def image_quality(context: dg.AssetExecutionContext, images: pa.Table) -> pa.Table:
-    """Whether each image is large and sharp enough, with a perceptual hash to find near-duplicates."""
+    """Whether each image is large, sharp and light enough, with a perceptual hash to find near-duplicates."""
     from instagram_assets.vision.quality import least_sharp_passed, sharpest_failed
 
     with show_progress(context.log.info, counter("measured")) as report:
@@ -60,12 +60,14 @@ def image_quality(context: dg.AssetExecutionContext, images: pa.Table) -> pa.Tab
         ("just passed", [files[image_id] for image_id in least_sharp_passed(table, settings().quality, 16)]),
         ("just failed", [files[image_id] for image_id in sharpest_failed(table, settings().quality, 16)]),
     ]
-    font, sharpness = settings().text.font, table["sharpness"].drop_null().to_pylist()
+    font = settings().text.font
+    focus, sharpness = (table[name].drop_null().to_pylist() for name in ("focus", "sharpness"))
     numbers = {"images": table.num_rows, "passed": compute.sum(table["passed"]).as_py() or 0}
     log_results(
         context,
         numbers,
         {
+            "focus": histogram(focus, "focus: 1 blurred, 2 sharp", font=font) if focus else None,
             "sharpness": histogram(sharpness, "sharpness at standard size", font=font) if sharpness else None,
             "just passed and just failed": labelled_sheet(edge, font=font) if sharpness else None,
         },

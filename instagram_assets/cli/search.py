@@ -49,7 +49,7 @@ def search_command(
         typer.Option(help="The largest cluster, or the one that fits the word best, if the model reads its language."),
     ] = _Subject.largest,
     min_side: Annotated[int | None, typer.Option(help="Both sides have at least this many pixels.")] = None,
-    min_sharpness: Annotated[float | None, typer.Option(help="Least sharpness at standard size.")] = None,
+    min_sharpness: Annotated[float | None, typer.Option(help="Least sharpness at standard size; 0: any.")] = None,
     eps: Annotated[float | None, typer.Option(help="Images nearer than this are neighbours, 0 to 2.")] = None,
     min_samples: Annotated[int | None, typer.Option(help="Neighbours of a core image, itself included.")] = None,
     reencode: Annotated[bool, typer.Option(help="Write JPEGs made anew in the place of the original bytes.")] = False,

@@ -39,7 +39,7 @@ def caption(
     max_caption_length: Annotated[int | None, typer.Option(help="Longest caption, in tokens.")] = None,
     batch_processing: Annotated[bool | None, typer.Option(help="Several images at once.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images at once.")] = None,
-    num_workers: Annotated[int | None, typer.Option(help="Threads that read images.")] = None,
+    num_workers: Annotated[int | None, typer.Option(help="Threads that read images; 0: one per core.")] = None,
     skip_existing: Annotated[bool | None, typer.Option(help="Keep captions that are there.")] = None,
     max_images_per_post: Annotated[int | None, typer.Option(help="Images captioned per post; 0: all.")] = None,
     device: _DeviceOption = None,
@@ -48,7 +48,7 @@ def caption(
 ) -> None:
     """Caption images: a merged JSON becomes `…_with_captions.json`, a folder gets captions.json and captions.csv.
 
-    Images that are too small or blurred are not captioned, unless INSTAGRAM_ASSETS_QUALITY__ONLY_PASSED is false.
+    Images that are small, dark or blurred are not captioned, unless INSTAGRAM_ASSETS_QUALITY__ONLY_PASSED is false.
     Options that are not given are taken from the settings.
     """
     from instagram_assets.local.caption_files import caption_folder, caption_json
@@ -100,7 +100,7 @@ def embed(
         Path | None, typer.Option(help="The Parquet file to write; else in the folder, or beside the JSON.")
     ] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images at once.")] = None,
-    num_workers: Annotated[int | None, typer.Option(help="Threads that read images.")] = None,
+    num_workers: Annotated[int | None, typer.Option(help="Threads that read images; 0: one per core.")] = None,
     device: _DeviceOption = None,
     model: Annotated[str | None, typer.Option(help="Embedding model: hub id or folder.")] = None,
 ) -> None:

@@ -4,7 +4,7 @@ The integer keys (`post`, `image`, `word`, `term`, `vector`) are row indices tha
 index only; URLs of pages therefore contain the account, `post_id` and `image_id`.
 """
 
-VERSION = 4
+VERSION = 5
 """Version of the table format; an index of another version is rebuilt."""
 
 SCHEMA = """
@@ -88,7 +88,7 @@ LAKE_COLUMNS: dict[str, tuple[str, ...]] = {
     "raw_posts": _NUMBERS,
     "raw_reels": _NUMBERS,
     "images": (*_IMAGE, "image_id", "path", "width", "height", "status", "reason"),
-    "image_quality": (*_IMAGE, "sharpness", "passed", "near_group"),
+    "image_quality": (*_IMAGE, "sharpness", "passed", "near_group", "reason"),
     "captions": (*_IMAGE, "caption", "score"),
     "embeddings": ("image_id", "embedding", "model"),
     "impressions": ("account", "post_id", "day", "followers", "impression"),

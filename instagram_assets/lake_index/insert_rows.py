@@ -47,7 +47,7 @@ SELECT
     (SELECT coalesce(max(image), -1) FROM images) +
         row_number() OVER (ORDER BY m.day, m.account, m.post_id, m.position),
     m.image_id, m.account, NULL, p.post, m.post_id, m.position, m.day, p.taken_at, p.kind,
-    m.path, m.width, m.height, m.status, m.reason,
+    m.path, m.width, m.height, m.status, CASE WHEN q.passed THEN m.reason ELSE coalesce(q.reason, m.reason) END,
     q.sharpness, q.passed, coalesce(c.near_group, o.near_group, q.near_group, m.image_id),
     nullif(q.near_group, m.image_id),
     coalesce(c.scope, o.scope), CASE WHEN c.scope IS NULL THEN o.cluster ELSE c.cluster END,

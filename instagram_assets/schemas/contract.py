@@ -138,6 +138,18 @@ HEIGHT = Column("height", pa.int32(), "Height in pixels")
 BYTES = Column("bytes", pa.int64(), "Size of the file in bytes")
 SHARPNESS = Column("sharpness", pa.float64(), "Variance of the Laplacian with the short side reduced to 300 px")
 SHARPNESS_NATIVE = Column("sharpness_native", pa.float64(), "Variance of the Laplacian at the image's own size")
+LIGHT_AND_FOCUS = (
+    Column(
+        "focus",
+        pa.float64(),
+        "Ratio of the gradients' energy at 300 px and at 150 px, of the sharpest edges: 1 blurred, 2 sharp, more fine "
+        "detail; whatever the contrast",
+        added=True,
+    ),
+    Column("brightness", pa.float64(), "Grey level, 0 to 255, that one pixel in a thousand exceeds", added=True),
+    Column("contrast", pa.float64(), "Grey levels between the darkest and the brightest such pixels", added=True),
+    Column("noise", pa.float64(), "Standard deviation of the noise at 300 px, in grey levels (Immerkær)", added=True),
+)
 PHASH = Column("phash", pa.string(), "Perceptual hash: 64 bits as 16 hexadecimal digits")
 UNIT_EMBEDDING = Column("embedding", EMBEDDING, "L2-normalized embedding of the image; null unless `status` is `ok`")
 MODEL = Column("model", pa.string(), "Name and fingerprint of the model")

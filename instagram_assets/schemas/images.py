@@ -11,6 +11,7 @@ from instagram_assets.schemas.contract import (
     HEIGHT,
     IMAGE_ID,
     IMAGE_OF_POST,
+    LIGHT_AND_FOCUS,
     MODEL,
     PHASH,
     POSITION,
@@ -49,11 +50,12 @@ IMAGE_QUALITY = Contract(
         *IMAGE_OF_POST,
         SHARPNESS,
         SHARPNESS_NATIVE,
+        *LIGHT_AND_FOCUS,
         PHASH,
         Column(
             "near_group", pa.string(), "First image_id among its near-duplicates of the account and day; or its own"
         ),
-        Column("passed", pa.bool_(), "Large and sharp enough by the settings"),
+        Column("passed", pa.bool_(), "Large, sharp and light enough by the settings"),
         Column("status", pa.string(), "`ok`, or `failed` when the file could not be read"),
         Column("reason", pa.string(), "Why it did not pass or could not be read"),
     ),

@@ -64,15 +64,43 @@ class QualitySettings(SettingsSection):
     min_side: int = Field(default=300, ge=1, le=10_000, description="Both sides have at least this many pixels")
     sharpness: Literal["standard", "native"] = Field(
         default="standard",
-        description="`standard`: measured at one size for all images; `native`: at each image's own size",
+        description="`standard`: focus and sharpness are judged, measured at one size for all images; `native`: "
+        "sharpness alone, at each image's own size",
+    )
+    min_focus: float = Field(
+        default=1.6,
+        ge=0,
+        le=100,
+        description="Least focus, a ratio: blurred pictures have 1 to 1.5, sharp edges 2, fine detail more, whatever "
+        "the light; 0: not judged",
     )
     min_sharpness: float = Field(
-        default=50,
+        default=6,
         ge=0,
         le=100_000,
-        description="Least sharpness at standard size: sharp pictures have 150 and more, blurred ones under 20",
+        description="Least sharpness (variance of the Laplacian, in squared grey levels) at standard size, which grows "
+        "with contrast and noise: less shows no detail; 0: nothing is refused as blurred",
     )
     min_sharpness_native: float = Field(default=50, ge=0, le=100_000, description="Least sharpness at native size")
+    min_brightness: float = Field(
+        default=20,
+        ge=0,
+        le=255,
+        description="Grey level, 0 to 255, that the brightest thousandth of the pixels reaches: less is nearly black",
+    )
+    min_contrast: float = Field(
+        default=10,
+        ge=0,
+        le=255,
+        description="Grey levels, 0 to 255, between the darkest and brightest thousandth of the pixels: less is one "
+        "colour; fog has 20 and more",
+    )
+    max_noise: float = Field(
+        default=25,
+        ge=0,
+        le=255,
+        description="Most noise, a standard deviation in grey levels at standard size: photos have under 10",
+    )
     near_duplicate_bits: int = Field(
         default=6, ge=0, le=32, description="Near-duplicates differ in at most this many of the 64 bits of their hashes"
     )
@@ -84,7 +112,9 @@ class QualitySettings(SettingsSection):
         "rotated a little or mirrored: at most this many of the 256 bits of such hashes differ; 0: not searched",
     )
     only_passed: bool = Field(default=True, description="Caption and embed only the images that pass")
-    num_workers: int = Field(default=2, ge=1, le=64, description="Threads that read, decode and measure images")
+    num_workers: int = Field(
+        default=0, ge=0, le=64, description="Threads that read, decode and measure images; 0: one per core, at most 16"
+    )
 
 
 class CaptionSettings(SettingsSection):
@@ -96,7 +126,9 @@ class CaptionSettings(SettingsSection):
     max_caption_length: int = Field(default=30, ge=2, le=200, description="Longest caption, in tokens of the model")
     batch_processing: bool = Field(default=True, description="Caption several images at once")
     batch_size: int = Field(default=8, ge=1, le=1024, description="Images at once")
-    num_workers: int = Field(default=2, ge=1, le=64, description="Threads that read and decode images")
+    num_workers: int = Field(
+        default=0, ge=0, le=64, description="Threads that read and decode images; 0: one per core, at most 16"
+    )
     skip_existing: bool = Field(default=True, description="Keep captions that are there; false makes all anew")
     max_images_per_post: int = Field(default=0, ge=0, le=100, description="Images captioned per post; 0: all")
     top_p: float = Field(default=0.9, gt=0, le=1, description="Nucleus sampling: share of probability drawn from")
@@ -113,7 +145,9 @@ class EmbeddingSettings(SettingsSection):
 
     enabled: bool = Field(default=True, description="Embed images at all")
     batch_size: int = Field(default=32, ge=1, le=4096, description="Images at once")
-    num_workers: int = Field(default=2, ge=1, le=64, description="Threads that read and decode images")
+    num_workers: int = Field(
+        default=0, ge=0, le=64, description="Threads that read and decode images; 0: one per core, at most 16"
+    )
 
 
 class ClusterSettings(SettingsSection):

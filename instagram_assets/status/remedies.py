@@ -39,7 +39,11 @@ _KNOWN: tuple[tuple[str, Cause], ...] = (
     (r"^HTTP 4\d\d$", Cause("no longer there", COLLECT)),
     (r"^smaller than \d+ px", Cause("too small", f"{_SET}QUALITY__MIN_SIDE lower")),
     (r"^blurred: native", Cause("blurred", f"{_SET}QUALITY__MIN_SHARPNESS_NATIVE lower")),
-    (r"^blurred", Cause("blurred", f"{_SET}QUALITY__MIN_SHARPNESS lower")),
+    (r"^blurred: sharpness", Cause("blurred", f"{_SET}QUALITY__MIN_SHARPNESS lower")),
+    (r"^blurred", Cause("blurred", f"{_SET}QUALITY__MIN_FOCUS lower")),
+    (r"^dark: ", Cause("nearly black", f"{_SET}QUALITY__MIN_BRIGHTNESS lower")),
+    (r"^low contrast: ", Cause("of low contrast", f"{_SET}QUALITY__MIN_CONTRAST lower")),
+    (r"^noisy: ", Cause("noisy", f"{_SET}QUALITY__MAX_NOISE higher")),
     ("source_error", Cause("the collector reported an error in the record's place", "collect these accounts again")),
     ("dropped on purpose", Cause("other people's comments, dropped on purpose", "to keep them under pseudonyms, "
         f"{_SET}INGEST__KEEP_COMMENTS=true and ingest the file again")),

@@ -125,7 +125,7 @@ def embed_all(
     on_progress: OnProgress | None = None,
     *,
     batch_size: int = 32,
-    workers: int = 2,
+    workers: int = 0,
     max_megapixels: float = MAX_MEGAPIXELS,
 ) -> pa.Table:
     """Embed images: a table of `EMBEDDING_FEATURES`, one row per image_id; cached rows are reused.

@@ -1,4 +1,4 @@
-"""The image quality filter: measures size, sharpness and perceptual hash of images, and applies thresholds.
+"""The image quality filter: measures size, light, noise, sharpness and perceptual hash, and applies thresholds.
 
 Measurements are cached per image. Thresholds are applied when the cache is read, so a changed threshold recomputes
 nothing.
@@ -22,6 +22,7 @@ from instagram_assets.media.decode import open_grey
 from instagram_assets.media.verify import MAX_MEGAPIXELS
 from instagram_assets.settings import QualitySettings
 from instagram_assets.storage.features import FeatureStore, OnProgress, computed
+from instagram_assets.vision.focus import measure_focus
 from instagram_assets.vision.image_batches import Failed, image_paths, map_in_threads
 from instagram_assets.vision.view_hashes import near_groups, view_hashes
 
@@ -30,10 +31,15 @@ if TYPE_CHECKING:
 
 STANDARD_SIDE = 300
 """Short side in pixels to which images are reduced before sharpness is measured, so that it is comparable."""
-_VERSION = "quality-2"
+_VERSION = "quality-3"
 """Changes when the definition of a measurement does; not with a decoder's version, which moves them by under 1 %."""
-_WITHOUT_VIEWS = "quality-1"
-"""The previous version, whose measurements are equal except `views`; they are still used for files that are deleted."""
+_SINCE_3 = ("focus", "brightness", "contrast", "noise")
+_EARLIER = {"quality-2": _SINCE_3, "quality-1": ("views", *_SINCE_3)}
+"""Previous versions, newest first, and the measurements they lack; the others are still used for deleted files."""
+_SHARP_WITHOUT_FOCUS = 50.0
+"""The least sharpness of a row without focus, which an earlier version measured; its default then."""
+_FEW = 0.001
+"""Share of the pixels that may be brighter than `brightness`, and darker than what `contrast` begins with."""
 QUALITY_MEASURES = pa.schema(
     [
         ("image_id", pa.string()),
@@ -41,6 +47,10 @@ QUALITY_MEASURES = pa.schema(
         ("height", pa.int32()),
         ("sharpness", pa.float64()),
         ("sharpness_native", pa.float64()),
+        ("focus", pa.float64()),
+        ("brightness", pa.float64()),
+        ("contrast", pa.float64()),
+        ("noise", pa.float64()),
         ("phash", pa.string()),
         ("views", pa.binary()),
         ("status", pa.string()),
@@ -60,6 +70,10 @@ class ImageMeasures(NamedTuple):
     height: int
     sharpness: float
     sharpness_native: float
+    focus: float
+    brightness: float
+    contrast: float
+    noise: float
     phash: str | None
     views: bytes | None
 
@@ -69,27 +83,46 @@ def measure_image(image: "Image") -> ImageMeasures:
 
     Sharpness is the variance of the Laplacian (Pech-Pacheco et al., ICPR 2000) as OpenCV computes it with its smallest
     kernel: at the original size, and with the short side reduced to 300 px by area averaging. The first depends on the
-    size: the same scene scores 79 at 1080 px and 282 at 320 px, the second 352 and 172.
+    size: the same scene scores 79 at 1080 px and 282 at 320 px, the second 352 and 172. Both grow with the square of
+    the contrast and with noise; focus, measured by `measure_focus` with the short side reduced to 300 px, does not.
+
+    >>> from PIL import Image
+    >>> measures = measure_image(Image.new("L", (640, 480), 80))
+    >>> measures.focus, measures.brightness, measures.contrast
+    (1.0, 80.0, 0.0)
     """
     grey = np.asarray(image if image.mode == "L" else image.convert("L"))
     small = _standard(grey)
     native = _laplacian_variance(grey)
     standard = native if small is grey else _laplacian_variance(small)
-    return ImageMeasures(image.width, image.height, standard, native, perceptual_hash(small), view_hashes(small))
+    focus, noise = measure_focus(small)
+    dark, bright = _grey_range(small)
+    return ImageMeasures(
+        image.width,
+        image.height,
+        standard,
+        native,
+        focus,
+        bright,
+        bright - dark,
+        noise,
+        perceptual_hash(small),
+        view_hashes(small),
+    )
 
 
 def measure_all(
     images: Mapping[str, Path],
     store: FeatureStore,
     *,
-    workers: int = 2,
+    workers: int = 0,
     max_megapixels: float = MAX_MEGAPIXELS,
     on_progress: OnProgress | None = None,
 ) -> pa.Table:
     """Measure images (image_id → file) in threads: one row of `QUALITY_MEASURES` per image; cached rows are reused.
 
     A missing or unreadable file gives a row with status `failed` and the reason, and is retried next time; if an
-    earlier version of the program measured it, these measurements are used instead, with `views` null.
+    earlier version of the program measured it, these measurements are used instead, with later ones null.
     """
 
     def compute(missing: list[str]) -> Generator[pa.Table]:
@@ -142,29 +175,66 @@ def pass_or_reject(measures: pa.Table, settings: QualitySettings) -> tuple[pa.Ar
 
 
 def rejection_reason(row: Mapping[str, Any], settings: QualitySettings) -> str | None:
-    """The reason why an image with these measurements fails the quality filter, with the values; None if it passes."""
+    """The reason why an image with these measurements fails the quality filter, with the values; None if it passes.
+
+    Several reasons are separated by `; `: too small, then dark or of low contrast, or else noisy and blurred. In what
+    is too dark or too flat to show anything, blur cannot be told.
+
+    >>> row = {"status": "ok", "width": 640, "height": 640, "sharpness": 41.0, "sharpness_native": 9.0}
+    >>> light = {"focus": 1.21, "brightness": 190.0, "contrast": 180.0, "noise": 1.5}
+    >>> rejection_reason(row | light, QualitySettings())
+    'blurred: focus 1.21 below 1.6'
+    """
     if row["status"] != "ok":
         return row["reason"]
     reasons: list[str] = []
     if min(row["width"], row["height"]) < settings.min_side:
         reasons.append(f"smaller than {settings.min_side} px ({row['width']} x {row['height']})")
-    column, threshold = _sharpness_threshold(settings)
-    if row[column] < threshold:
-        # Truncated, not rounded: 49.97 must not be reported as "50 below 50".
-        what = "native sharpness" if settings.sharpness == "native" else "sharpness"
-        reasons.append(f"blurred: {what} {math.floor(row[column] * 10) / 10:g} below {threshold:g}")
+    if row["focus"] is None:
+        reasons += _plainly_blurred(row, settings, _SHARP_WITHOUT_FOCUS)
+    elif row["brightness"] < settings.min_brightness:
+        reasons.append(f"dark: brightness {row['brightness']:g} below {settings.min_brightness:g}")
+    elif row["contrast"] < settings.min_contrast:
+        reasons.append(f"low contrast: {row['contrast']:g} below {settings.min_contrast:g}")
+    else:
+        if row["noise"] > settings.max_noise:
+            reasons.append(f"noisy: noise {math.ceil(row['noise'] * 10) / 10:g} above {settings.max_noise:g}")
+        if _judges_focus(settings) and row["focus"] < settings.min_focus:
+            # Truncated, not rounded: 1.597 must not be reported as "1.6 below 1.6".
+            reasons.append(f"blurred: focus {math.floor(row['focus'] * 100) / 100:g} below {settings.min_focus:g}")
+        else:
+            reasons += _plainly_blurred(row, settings)
     return "; ".join(reasons) or None
 
 
+def _judges_focus(settings: QualitySettings) -> bool:
+    return settings.sharpness == "standard" and settings.min_sharpness > 0
+
+
+def _plainly_blurred(row: Mapping[str, Any], settings: QualitySettings, least: float = 0) -> list[str]:
+    """The reason if the variance of the Laplacian is too low; `least` raises the threshold unless that is 0."""
+    native = settings.sharpness == "native"
+    threshold = settings.min_sharpness_native if native else settings.min_sharpness
+    threshold = max(threshold, least) if _judges_focus(settings) else threshold
+    sharpness = row["sharpness_native" if native else "sharpness"]
+    if sharpness >= threshold:
+        return []
+    what = "native sharpness" if native else "sharpness"
+    return [f"blurred: {what} {math.floor(sharpness * 10) / 10:g} below {threshold:g}"]
+
+
 def least_sharp_passed(table: pa.Table, settings: QualitySettings, count: int) -> list[str]:
-    """The image_ids of `image_quality` that passed with the lowest sharpness, lowest first, at most `count`."""
-    column, _ = _sharpness_threshold(settings)
+    """The image_ids of `image_quality` that passed with the lowest focus, lowest first, at most `count`.
+
+    Of sharpness where the settings judge by that at the images' own size; likewise below.
+    """
+    column, _ = _blur_threshold(settings)
     return _first(table.filter(table["passed"]).sort_by([(column, "ascending")]), count)
 
 
 def sharpest_failed(table: pa.Table, settings: QualitySettings, count: int) -> list[str]:
-    """Image_ids of `image_quality` that failed as blurred, with the highest sharpness first, at most `count`."""
-    column, threshold = _sharpness_threshold(settings)
+    """Image_ids of `image_quality` that failed as blurred, with the highest focus first, at most `count`."""
+    column, threshold = _blur_threshold(settings)
     return _first(table.filter(arrow.less(table[column], threshold)).sort_by([(column, "descending")]), count)
 
 
@@ -211,6 +281,15 @@ def _laplacian_variance(grey: NDArray[np.uint8]) -> float:
     return max(0.0, cv2.norm(edges, cv2.NORM_L2SQR) / edges.size - mean * mean)
 
 
+def _grey_range(grey: NDArray[np.uint8]) -> tuple[float, float]:
+    """The grey levels below and above which is one pixel in a thousand."""
+    import cv2
+
+    pixels = np.cumsum(np.asarray(cv2.calcHist([grey], [0], None, [256], [0, 256])))
+    dark = np.searchsorted(pixels, _FEW * grey.size, side="right")
+    return float(dark), float(np.searchsorted(pixels, (1 - _FEW) * grey.size))
+
+
 def _row(image_id: str, result: ImageMeasures | Failed) -> dict[str, Any]:
     if isinstance(result, Failed):
         return {"image_id": image_id, "status": "failed", "reason": result.reason}
@@ -222,9 +301,13 @@ def _with_earlier(rows: list[dict[str, Any]], store: FeatureStore) -> list[dict[
     failed = [row["image_id"] for row in rows if row["status"] != "ok"]
     if not failed:
         return rows
-    schema = QUALITY_MEASURES.remove(QUALITY_MEASURES.get_field_index("views"))
-    earlier = FeatureStore(store.folder.parent.parent, "quality", _WITHOUT_VIEWS, schema).find(failed).to_pylist()
-    known = {row["image_id"]: row for row in earlier}
+    known: dict[str, dict[str, Any]] = {}
+    for version, lacking in _EARLIER.items():
+        schema = pa.schema([field for field in QUALITY_MEASURES if field.name not in lacking])
+        earlier = FeatureStore(store.folder.parent.parent, "quality", version, schema)
+        nothing = dict.fromkeys(lacking)
+        missing = [image_id for image_id in failed if image_id not in known]
+        known |= {row["image_id"]: nothing | row for row in earlier.find(missing).to_pylist()}
     return [row if row["status"] == "ok" else known.get(row["image_id"], row) for row in rows]
 
 
@@ -242,11 +325,11 @@ def _groups_by_cell(rows: list[dict[str, Any]], found: Mapping[str, Any], settin
     return groups
 
 
-def _sharpness_threshold(settings: QualitySettings) -> tuple[str, float]:
-    """The column of sharpness that the filter uses, and its threshold."""
+def _blur_threshold(settings: QualitySettings) -> tuple[str, float]:
+    """The column by which images are ranked from blurred to sharp, and the filter's threshold of it."""
     if settings.sharpness == "native":
         return "sharpness_native", settings.min_sharpness_native
-    return "sharpness", settings.min_sharpness
+    return "focus", settings.min_focus
 
 
 def _first(table: pa.Table, count: int) -> list[str]:

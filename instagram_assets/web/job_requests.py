@@ -39,7 +39,7 @@ class SearchBody(_Body):
         Literal["largest", "query"], Field(description="The largest cluster, or the one that fits the word best.")
     ] = "largest"
     min_side: Annotated[int | None, Field(description="Both sides have at least this many pixels.")] = None
-    min_sharpness: Annotated[float | None, Field(description="Least sharpness at standard size.")] = None
+    min_sharpness: Annotated[float | None, Field(description="Least sharpness at standard size; 0: any.")] = None
     refresh: Annotated[bool, Field(description="Ask the page again, and let images go that it does not have.")] = False
 
     def start(self, settings: Settings) -> Start:

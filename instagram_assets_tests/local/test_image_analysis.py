@@ -35,7 +35,7 @@ def folder(tmp_path: Path) -> Path:
     """Eight good pictures of two kinds, one of them twice, a small one, a broken one, and a note."""
     made = pictures(tmp_path / "pictures")
     (made / "twice.jpg").write_bytes((made / "red_circle_0.jpg").read_bytes())
-    (made / "small.jpg").write_bytes(encode_image(Scene("ring", "green", "black", 64, 48, 1)))
+    (made / "small.jpg").write_bytes(encode_image(Scene("ring", "green", "black", 160, 120, 1)))
     (made / "broken.jpg").write_bytes(b"no picture")
     (made / "notes.txt").write_text("none either")
     return made
@@ -55,7 +55,7 @@ def test_what_is_wrong_with_a_picture_is_told_in_its_row_and_the_next_step_skips
     clusters = cluster_embeddings(embedded)
     rows = {Path(row["file"]).name: row for row in clusters.to_pylist()}
     assert rows["broken.jpg"]["reason"] == "not a picture of a known format"
-    assert rows["small.jpg"]["reason"].startswith("smaller than 300 px (64 x 48)")
+    assert rows["small.jpg"]["reason"].startswith("smaller than 300 px (160 x 120)")
     assert {rows[name]["status"] for name in ("broken.jpg", "small.jpg")} == {"skipped"}
     assert rows["twice.jpg"]["cluster"] == rows["red_circle_0.jpg"]["cluster"]
     assert {row["cluster"] for row in rows.values()} == {None, 0, 1}

@@ -36,14 +36,14 @@ def clustered(model: Path, query: str, subject: str, data: Path) -> ClusteredSea
     pictures = (Image.open(io.BytesIO(encode_image(scene))).convert("RGB") for scene in scenes)
     vectors = embedder.images([embedder.prepare(picture) for picture in pictures])
     known = [{"search": "s", "image_id": f"{number:02}"} for number in range(len(scenes))]
-    embedded = [
+    embedded: list[dict[str, object]] = [
         {**row, "embedding": vector, "model": embedder.label, "status": "ok"}
         for row, vector in zip(known, vectors.tolist(), strict=True)
     ]
-    images = [{**row, "rank": rank} for rank, row in enumerate(known, start=1)]
+    images: list[dict[str, object]] = [{**row, "rank": rank} for rank, row in enumerate(known, start=1)]
     return clusters_table(
-        SEARCH_EMBEDDINGS.table([*embedded]),
-        SEARCH_IMAGES.table([*images]),
+        SEARCH_EMBEDDINGS.table(embedded),
+        SEARCH_IMAGES.table(images),
         SearchRequest.of(settings, query, "s", subject=subject),
         settings,
     )

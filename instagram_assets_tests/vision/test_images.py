@@ -30,7 +30,7 @@ def files(tmp_path: Path) -> list[Path]:
     return made
 
 
-@pytest.mark.parametrize("workers", [1, 2, 7])
+@pytest.mark.parametrize("workers", [0, 1, 2, 7])
 def test_results_come_in_the_order_of_the_items(files: list[Path], workers: int) -> None:
     assert sizes_of(files, workers) == [(file.name, (16 + number, 12)) for number, file in enumerate(files)]
 

@@ -40,6 +40,7 @@ from instagram_assets_tests.media.pictures import picture
 SCENE = Scene("star", "orange", "blue", 1080, 1350, seed=7)
 DEFAULT = QualitySettings()
 NATIVE = QualitySettings(sharpness="native")
+PLAIN = QualitySettings(min_sharpness=50)
 
 
 def distance(left: str | None, right: str | None) -> int:
@@ -102,20 +103,36 @@ def test_a_picture_of_one_colour_is_wholly_blurred_and_looks_like_no_other(size:
 
 
 def row(width: int = 640, height: int = 640, **more: Any) -> dict[str, Any]:
-    return {"width": width, "height": height, "sharpness": 99.0, "sharpness_native": 99.0, "status": "ok"} | more
+    sharp = {"sharpness": 99.0, "sharpness_native": 99.0, "focus": 2.0}
+    light = {"brightness": 200.0, "contrast": 180.0, "noise": 1.0}
+    return {"width": width, "height": height, "status": "ok"} | sharp | light | more
 
 
 @pytest.mark.parametrize(
     ("measured", "settings", "reason"),
     [
         (row(), DEFAULT, None),
-        (row(300, 300, sharpness=50.0, sharpness_native=0.0), DEFAULT, None),
+        (row(300, 300, sharpness=6.0, sharpness_native=0.0, focus=1.6), DEFAULT, None),
         (row(1, 1), DEFAULT, "smaller than 300 px (1 x 1)"),
         (row(299, 2000), DEFAULT, "smaller than 300 px (299 x 2000)"),
-        (row(sharpness=12.04), DEFAULT, "blurred: sharpness 12 below 50"),
-        (row(sharpness=49.99), DEFAULT, "blurred: sharpness 49.9 below 50"),
+        (row(focus=1.599), DEFAULT, "blurred: focus 1.59 below 1.6"),
+        (row(focus=1.599, sharpness=5.0), DEFAULT, "blurred: focus 1.59 below 1.6"),
+        (row(focus=1.0), QualitySettings(min_focus=0), None),
+        (row(sharpness=5.99), DEFAULT, "blurred: sharpness 5.9 below 6"),
+        (row(sharpness=12.04), PLAIN, "blurred: sharpness 12 below 50"),
+        (row(sharpness=49.99), PLAIN, "blurred: sharpness 49.9 below 50"),
+        (row(sharpness=0.0, focus=1.0), QualitySettings(min_sharpness=0), None),
         (row(sharpness_native=3.21), NATIVE, "blurred: native sharpness 3.2 below 50"),
-        (row(2, 3, sharpness=0.0), DEFAULT, "smaller than 300 px (2 x 3); blurred: sharpness 0 below 50"),
+        (row(sharpness_native=50.0, sharpness=0.0, focus=1.0), NATIVE, None),
+        (row(brightness=19.0, contrast=3.0, focus=1.0, sharpness=0.0), DEFAULT, "dark: brightness 19 below 20"),
+        (row(brightness=20.0, contrast=9.0, focus=1.0), DEFAULT, "low contrast: 9 below 10"),
+        (row(noise=25.01), DEFAULT, "noisy: noise 25.1 above 25"),
+        (row(noise=40.0, focus=1.0), DEFAULT, "noisy: noise 40 above 25; blurred: focus 1 below 1.6"),
+        (row(2, 3, focus=1.0), DEFAULT, "smaller than 300 px (2 x 3); blurred: focus 1 below 1.6"),
+        (row(sharpness=49.0, focus=None), DEFAULT, "blurred: sharpness 49 below 50"),
+        (row(sharpness=60.0, focus=None), QualitySettings(min_sharpness=70), "blurred: sharpness 60 below 70"),
+        (row(sharpness=50.0, focus=None, brightness=None), DEFAULT, None),
+        (row(sharpness=0.0, focus=None), QualitySettings(min_sharpness=0), None),
         (row(200, 200), QualitySettings(min_side=200), None),
         ({"status": "failed", "reason": "the file is missing"}, DEFAULT, "the file is missing"),
     ],
@@ -245,10 +262,10 @@ def test_every_stored_image_has_a_row_whatever_its_file_is(library: Library, tmp
     assert reasons[0] == ""
     assert reasons[1].startswith("cannot be decoded (")
     assert reasons[2] == "not a picture of a known format"
-    assert reasons[3] == "smaller than 300 px (1 x 1); blurred: sharpness 0 below 50"
-    assert reasons[4].startswith("blurred: sharpness ")
+    assert reasons[3] == "smaller than 300 px (1 x 1); low contrast: 0 below 10"
+    assert reasons[4].startswith("blurred: focus ")
     assert reasons[5] == "the file is missing"
-    assert reasons[6] == "blurred: sharpness 0 below 50"
+    assert reasons[6] == "low contrast: 0 below 10"
     assert [row["near_group"] for row in rows] == [row["image_id"] for row in rows]
 
 
@@ -289,21 +306,31 @@ def test_what_an_earlier_version_measured_is_completed_or_where_the_file_is_gone
     library: Library, tmp_path: Path
 ) -> None:
     images = library({"a": sharp(1), "b": sharp(1, quality=40), "c": sharp(2), "d": sharp(3)})
-    schema = QUALITY_MEASURES.remove(QUALITY_MEASURES.get_field_index("views"))
-    earlier = FeatureStore(tmp_path / "features", "quality", "quality-1", schema)
+    since_3 = ["focus", "brightness", "contrast", "noise"]
+    earlier = {
+        version: FeatureStore(
+            tmp_path / "features",
+            "quality",
+            version,
+            pa.schema([field for field in QUALITY_MEASURES if field.name not in lacking]),
+        )
+        for version, lacking in (("quality-1", ["views", *since_3]), ("quality-2", since_3))
+    }
     table_of(images, tmp_path)
     store = quality_store(tmp_path / "features")
     measured = store.find(images["image_id"].to_pylist())
     assert measured["views"].null_count == 0
-    earlier.append(measured.drop_columns("views").slice(0, 3))
+    earlier["quality-1"].append(measured.drop_columns(["views", *since_3]).slice(0, 2))
+    earlier["quality-2"].append(measured.drop_columns(since_3).slice(1, 2))
     shutil.rmtree(store.folder.path)
-    for name in "bd":
+    for name in "bcd":
         (tmp_path / "media" / name).unlink()
     rows = table_of(images, tmp_path)
     assert [row["status"] for row in rows] == ["ok", "ok", "ok", "failed"]
     assert [row["near_group"][0] for row in rows] == ["a", "a", "c", "d"]
     again = store.find(images["image_id"].to_pylist())
-    assert [row["views"] is not None for row in again.to_pylist()] == [True, False, True]
+    assert [row["views"] is not None for row in again.to_pylist()] == [True, True, True]
+    assert [row["focus"] is not None for row in again.to_pylist()] == [True, False, False]
 
 
 def test_near_duplicates_that_people_make_are_found_within_a_day(library: Library, tmp_path: Path) -> None:
@@ -335,18 +362,18 @@ def test_a_cell_is_the_same_whatever_else_runs_with_it(library: Library, tmp_pat
 
 
 def test_just_passed_and_just_failed_are_the_nearest_on_both_sides() -> None:
-    def quality(name: str, sharpness: float | None, native: float | None, passed: bool) -> dict[str, object]:
-        return {"image_id": name, "sharpness": sharpness, "sharpness_native": native, "passed": passed, "status": "ok"}
+    def quality(name: str, focus: float | None, native: float | None, passed: bool) -> dict[str, object]:
+        return {"image_id": name, "focus": focus, "sharpness_native": native, "passed": passed, "status": "ok"}
 
     table = schemas.IMAGE_QUALITY.table(
         [
-            quality("sharpest", 900.0, 10.0, True),
-            quality("just", 51.0, 400.0, True),
-            quality("just", 51.0, 400.0, True),
-            quality("well", 120.0, 300.0, True),
-            quality("nearly", 49.0, 60.0, False),
-            quality("blurred", 3.0, 20.0, False),
-            quality("sharp but small", 300.0, 300.0, False),
+            quality("sharpest", 3.0, 10.0, True),
+            quality("just", 1.61, 400.0, True),
+            quality("just", 1.61, 400.0, True),
+            quality("well", 2.0, 300.0, True),
+            quality("nearly", 1.59, 60.0, False),
+            quality("blurred", 1.1, 20.0, False),
+            quality("sharp but small", 2.5, 300.0, False),
             quality("unreadable", None, None, False),
         ]
     )
@@ -365,3 +392,15 @@ def test_verdicts_are_columns_for_a_table_of_measures(tmp_path: Path) -> None:
     passed, reasons = pass_or_reject(measures, DEFAULT)
     assert passed.to_pylist() == [True, False]
     assert reasons.to_pylist() == [None, "not a picture of a known format"]
+
+
+def test_a_table_of_an_earlier_version_has_nulls_for_what_was_not_measured_then(
+    library: Library, tmp_path: Path
+) -> None:
+    table = quality_table(library({"a": sharp(1)}), tmp_path / "media", quality_store(tmp_path / "features"), DEFAULT)
+    added = ["focus", "brightness", "contrast", "noise"]
+    assert all(value is not None for name in added for value in table[name].to_pylist())
+    earlier = schemas.IMAGE_QUALITY.conform(table.drop_columns(added), "image_quality")
+    assert [earlier[name].null_count for name in added] == [1, 1, 1, 1]
+    assert least_sharp_passed(earlier, DEFAULT, 5) == table["image_id"].to_pylist()
+    assert sharpest_failed(earlier, DEFAULT, 5) == []

@@ -19,7 +19,8 @@ from instagram_assets.web.reason_translation import NAMES, reason_words, viral_w
 from instagram_assets.web.words import LANGUAGES, words_in
 
 ENGLISH_WORD = re.compile(r"\b[a-z]{3,}\b")
-SMALL = {"status": "ok", "width": 240, "height": 180, "sharpness": 1.5, "sharpness_native": 2.5}
+LIGHT = {"focus": 1.1, "brightness": 200.0, "contrast": 150.0, "noise": 1.0}
+SMALL = {"status": "ok", "width": 240, "height": 180, "sharpness": 1.5, "sharpness_native": 2.5} | LIGHT
 
 
 def reasons_of(candidates: Sequence[tuple[str | None, int, int | None, str]], **decisions: Decision) -> list[str]:
@@ -64,6 +65,10 @@ def all_reasons() -> list[str]:
     looks = [
         rejection_reason(SMALL, QualitySettings(min_side=300, sharpness="standard")),
         rejection_reason(SMALL, QualitySettings(min_side=100, sharpness="native")),
+        rejection_reason(SMALL, QualitySettings(min_side=100, min_focus=1, min_sharpness=50)),
+        rejection_reason(SMALL | {"brightness": 3.0}, QualitySettings(min_side=100)),
+        rejection_reason(SMALL | {"contrast": 3.0}, QualitySettings(min_side=100)),
+        rejection_reason(SMALL | {"noise": 90.0}, QualitySettings(min_side=100, min_sharpness=0)),
     ]
     return [reason for reason in (*plain, *by_hand, *looks, DELETED, LEFT) if reason]
 

@@ -29,7 +29,7 @@ class ImageAnswer(BaseModel):
     day: date | None
     kind: str | None = Field(description="`post` or `reel`")
     status: str | None = Field(description="`ok`, `failed`, `expired` or `refused`")
-    reason: str | None = Field(description="Why it is not there, or what was odd about it")
+    reason: str | None = Field(description="Why it is not there or did not pass, or what was odd about it")
     width: int | None
     height: int | None
     sharpness: float | None = Field(description="Variance of the Laplacian with the short side reduced to 300 px")
