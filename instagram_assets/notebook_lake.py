@@ -68,7 +68,7 @@ class Lake:
         """Lists the columns of a table or view: `name`, `type`, `meaning`. Raises QueryError for an unknown name.
 
         >>> Lake("data/lake").columns("posts")["meaning"][0].as_py()
-        "Instagram's id of the post; computed from the shortcode where it came rounded"
+        "Instagram's ID of the post; restored from the shortcode if the source has it rounded"
         """
         rows = [
             {"name": column.name, "type": str(column.type), "meaning": column.meaning}

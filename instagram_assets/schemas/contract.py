@@ -125,13 +125,13 @@ ARCHIVE_SCHEME = "archive"
 """URL scheme of media in a user's own Instagram export (`archive://ACCOUNT/PATH`), which cannot be downloaded."""
 SIZES = pa.list_(pa.struct([pa.field("month", pa.string()), pa.field("posts", pa.int64())]))
 
-ACCOUNT = Column("account", pa.string(), "Account that was collected, in lower case")
-DAY = Column("day", pa.date32(), "Day of `taken_at` in the configured time zone")
+ACCOUNT = Column("account", pa.string(), "Username of the collected account, in lower case")
+DAY = Column("day", pa.date32(), "Calendar day of `taken_at` in the configured time zone")
 POST_ID = Column(
-    "post_id", pa.string(), "Instagram's id of the post; computed from the shortcode where it came rounded"
+    "post_id", pa.string(), "Instagram's ID of the post; restored from the shortcode if the source has it rounded"
 )
-POSITION = Column("position", pa.int32(), "Place in the post, from 0")
-IMAGE_ID = Column("image_id", pa.string(), "SHA-256 of the image's bytes: equal for exact duplicates")
+POSITION = Column("position", pa.int32(), "Zero-based position in the post")
+IMAGE_ID = Column("image_id", pa.string(), "SHA-256 of the image file; equal for exact duplicates")
 IMAGE_OF_POST = (IMAGE_ID, POST_ID, ACCOUNT, DAY, POSITION)
 WIDTH = Column("width", pa.int32(), "Width in pixels")
 HEIGHT = Column("height", pa.int32(), "Height in pixels")
@@ -151,5 +151,5 @@ LIGHT_AND_FOCUS = (
     Column("noise", pa.float64(), "Standard deviation of the noise at 300 px, in grey levels (Immerkær)", added=True),
 )
 PHASH = Column("phash", pa.string(), "Perceptual hash: 64 bits as 16 hexadecimal digits")
-UNIT_EMBEDDING = Column("embedding", EMBEDDING, "Embedding of the image, of unit length; null unless `status` is `ok`")
-MODEL = Column("model", pa.string(), "Model and its fingerprint")
+UNIT_EMBEDDING = Column("embedding", EMBEDDING, "L2-normalized embedding of the image; null unless `status` is `ok`")
+MODEL = Column("model", pa.string(), "Name and fingerprint of the model")
