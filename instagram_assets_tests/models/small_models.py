@@ -20,6 +20,9 @@ _TEXT: dict[str, Any] = {
     "max_position_embeddings": 16,
 }
 _WORDS = ["a", "red", "blue", "circle", "square", "on", "background"]
+_SENTENCES = [
+    f"{a} {b} on a {c} background" for a in ("a red", "my", "the") for b in ("cat", "dog") for c in ("blue", "x")
+]
 
 
 def save_bert(folder: Path) -> None:
@@ -111,7 +114,7 @@ def save_siglip(folder: Path) -> None:
     from transformers import SiglipConfig, SiglipModel, SiglipProcessor
     from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 
-    tokenizer = _letters()
+    tokenizer = _pieces(folder)
     config = SiglipConfig(
         text_config={**_TEXT, "vocab_size": len(tokenizer), "pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 1},
         vision_config=_VISION,
@@ -119,6 +122,26 @@ def save_siglip(folder: Path) -> None:
     torch.manual_seed(2)
     SiglipModel(config).save_pretrained(folder)
     SiglipProcessor(SiglipImageProcessorPil(size={"height": SIDE, "width": SIDE}), tokenizer).save_pretrained(folder)
+
+
+def _pieces(folder: Path) -> Any:
+    """SigLIP's own tokenizer, with SentencePiece's pieces of a few sentences; its model is written into the folder."""
+    import sentencepiece
+    from transformers import SiglipTokenizer
+
+    folder.mkdir(parents=True, exist_ok=True)
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(_SENTENCES),
+        model_prefix=str(folder / "spiece"),
+        vocab_size=60,
+        hard_vocab_limit=False,
+        unk_id=0,
+        eos_id=1,
+        bos_id=-1,
+        minloglevel=2,
+    )
+    (folder / "spiece.vocab").unlink()
+    return SiglipTokenizer(str(folder / "spiece.model"), model_max_length=16)
 
 
 def _words() -> Any:

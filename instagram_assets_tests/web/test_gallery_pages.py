@@ -71,3 +71,24 @@ def test_the_menu_says_that_files_have_the_whole_list(client: TestClient, langua
     page = client.get("/gallery?account=anna", headers={"Accept-Language": language}).text
     menu = page[page.index('class="menu-body"') :]
     assert words_in(language)("gallery.export_about") in menu[: menu.index("</div>")]
+
+
+def test_an_image_that_did_not_pass_says_why(tmp_path: Path) -> None:
+    posts = [post("anna", number, NOON) for number in range(2)]
+    keys = [{name: each[name] for name in ("account", "day", "post_id")} | {"position": 0} for each in posts]
+    images: list[Row] = [
+        {**key, "status": "ok", "image_id": image_id(name), "reason": "odd"}
+        for key, name in zip(keys, ("night", "good"), strict=True)
+    ]
+    reasons = ("dark: brightness 9 below 20", None)
+    quality: list[Row] = [
+        {**key, "image_id": image["image_id"], "sharpness": 9.0, "passed": reason is None, "reason": reason}
+        for key, image, reason in zip(keys, images, reasons, strict=True)
+    ]
+    small(tmp_path, posts, images=images, image_quality=quality).index.close()
+    client = client_of(app_of(tmp_path, time_zone=ZONE))
+    for page in ("/posts/anna/anna-0", f"/gallery/images/{image_id('night')}"):
+        korean = unescape(client.get(page, headers={"Accept-Language": "ko"}).text)
+        assert "너무 어두움: 밝기 9, 기준은 20 이상" in korean
+    found = {image["image_id"]: image["reason"] for image in client.get("/api/gallery").json()["images"]}
+    assert found == {image_id("night"): reasons[0], image_id("good"): "odd"}
