@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _LARGEST = 127
 _ZERO = 128
 """oneDNN multiplies unsigned activations by signed weights, so zero lies in the middle."""
-_ROWS = 256
+_ROWS = 512
 """Rows at once, so that what is between rounding and the result stays in the processor's cache."""
 _TINIEST = 1e-30
 
