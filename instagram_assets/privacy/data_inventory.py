@@ -70,7 +70,9 @@ INVENTORY: tuple[InventoryEntry, ...] = (
         "scrapes/*", "which names were asked of Apify, and when", "finished ones go; open ones lose the name"
     ),
     InventoryEntry(
-        "collection/books.sqlite*", "whom we asked about, and pages of it", "deleted; the request counts are kept"
+        "collection/books.sqlite*",
+        "whom we asked about, and pages of it",
+        "deleted; requests, which rate limits count, are kept without the name",
     ),
     InventoryEntry("collection/answers/*", "answers in an unknown form", "deleted if they name it"),
     InventoryEntry("alerts/*", "what was told by webhook or mail", "names are pseudonymized"),

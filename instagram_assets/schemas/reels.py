@@ -70,7 +70,7 @@ REEL_ANALYSES = Contract(
         Column(
             "prompt", pa.string(), "Version of prompt and response schema: first 12 hexadecimal digits of their SHA-256"
         ),
-        Column("speaker", pa.string(), "Speaker; null if unknown"),
+        Column("speaker", pa.string(), "Description of the speaker, not a name; `nobody` if nobody speaks"),
         Column("tone", pa.string(), "Mood of the reel"),
         Column("setting", pa.string(), "Setting: where the reel takes place"),
         Column("action", pa.string(), "Summary of the action in one or two sentences"),
