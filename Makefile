@@ -30,7 +30,7 @@ test: $(VENV)/.installed $(VENV)/.system
 test-fast: $(VENV)/.installed
 	@$(BIN)/python -m pytest -p instagram_assets_tests.fast_tests -n auto --dist loadfile
 
-# Property tests with 5,000 new examples each, where `make test` takes the same hundred every time: for a night.
+# Property tests with 5,000 new examples each, where `make test` takes the same fifty every time: for a night.
 explore: $(VENV)/.installed $(VENV)/.system
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m hypothesis --hypothesis-profile explore
 

@@ -34,7 +34,7 @@ importlib.import_module("instagram_assets_tests.faults.migrations")
 
 # A machine with other work takes its time; how long an example takes is no promise of ours.
 # The same examples each time, so that a change is judged by what it changed; `make explore` looks for new ones.
-hypothesis_settings.register_profile("same", deadline=None, derandomize=True)
+hypothesis_settings.register_profile("same", deadline=None, derandomize=True, max_examples=50)
 hypothesis_settings.register_profile("explore", deadline=None, max_examples=5_000)
 hypothesis_settings.load_profile("same")
 

@@ -31,9 +31,13 @@ class Search:
         self.files: dict[str, Path] = {}
         self.by_hand: dict[str, Override] = {}
 
-    def write(self, kept: Sequence[int], others: Sequence[int] = (), **options: bool) -> WrittenFolder:
+    def write(
+        self, kept: Sequence[int], others: Sequence[int] = (), *, reencoded: bool = False, refresh: bool = False
+    ) -> WrittenFolder:
         rows = [self.row(rank, number, kept=rank < len(kept)) for rank, number in enumerate([*kept, *others])]
-        return write_folder(self.folder, rows, self.files, ASKED, **options, by_hand=self.by_hand)
+        return write_folder(
+            self.folder, rows, self.files, ASKED, reencoded=reencoded, refresh=refresh, by_hand=self.by_hand
+        )
 
     def decide(self, number: int, decision: Decision, minutes: int = 0) -> None:
         """Somebody keeps or drops a picture, so many minutes after 9 o'clock."""

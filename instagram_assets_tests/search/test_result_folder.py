@@ -21,8 +21,9 @@ def written(search: Search, if_none: Path, reason: str | None) -> SearchFolder:
     rows = read_table(search.lake, "search_dataset", [search.name]).to_pylist()
     rows = [row | ({"kept": False, "reason": reason} if reason else {}) for row in rows]
     asked = {"query": "cat"}
-    options = {"reencoded": False, "refresh": True}
-    return write_search_folder(rows, search.files, asked, {}, None, folder=search.folder, if_none=if_none, **options)
+    return write_search_folder(
+        rows, search.files, asked, {}, None, folder=search.folder, if_none=if_none, reencoded=False, refresh=True
+    )
 
 
 def images(folder: Path) -> list[str]:
