@@ -50,7 +50,9 @@ def multiplies_int8() -> bool:
 def check_int8(device: "torch.device") -> None:
     """Raise SettingsError, which names setting and remedy, where int8 is not computed in hardware."""
     if device.type != "cpu":
-        problem = f"int8 is computed by processors only, not by {device.type}. Set it to auto."
+        problem = (
+            f"int8 is computed by processors only, not by {device.type}. Set it to auto, or MODELS__DEVICE to cpu."
+        )
     elif not multiplies_int8():
         problem = "this processor, with this build of torch, has no units for it (AVX-512 VNNI, AMX). Set it to auto."
     else:

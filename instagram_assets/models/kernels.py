@@ -5,6 +5,7 @@ attention in bf16 wins with AMX, and takes several times as long without.
 """
 
 import math
+import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -26,6 +27,8 @@ Linear = Callable[["Tensor"], "Tensor"]
 TILE = 16
 """Rows per matrix product in `tiled`: enough to keep the processor busy while the weights are streamed from memory."""
 
+_TIMING = threading.Lock()
+"""Held while something is timed: the number of torch's threads is one for the whole process."""
 _ROUNDS = 5
 _CLEARLY = 0.9
 """A candidate replaces the usual implementation if it takes at most this fraction of its time, to ignore noise."""
@@ -163,7 +166,7 @@ def is_faster(candidate: Callable[[], object], usual: Callable[[], object], at_m
     programs on a busy machine do not decide.
     """
     best = {candidate: float("inf"), usual: float("inf")}
-    with _one_thread():
+    with _TIMING, _one_thread():
         for work in best:
             work()
         for _ in range(_ROUNDS):

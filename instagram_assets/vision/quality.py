@@ -191,7 +191,7 @@ def rejection_reason(row: Mapping[str, Any], settings: QualitySettings) -> str |
     if min(row["width"], row["height"]) < settings.min_side:
         reasons.append(f"smaller than {settings.min_side} px ({row['width']} x {row['height']})")
     if row["focus"] is None:
-        reasons += _plainly_blurred(row, settings, _SHARP_WITHOUT_FOCUS)
+        reasons += _plainly_blurred(row, settings, _least_without_focus(settings))
     elif row["brightness"] < settings.min_brightness:
         reasons.append(f"dark: brightness {row['brightness']:g} below {settings.min_brightness:g}")
     elif row["contrast"] < settings.min_contrast:
@@ -203,7 +203,7 @@ def rejection_reason(row: Mapping[str, Any], settings: QualitySettings) -> str |
             # Truncated, not rounded: 1.597 must not be reported as "1.6 below 1.6".
             reasons.append(f"blurred: focus {math.floor(row['focus'] * 100) / 100:g} below {settings.min_focus:g}")
         else:
-            reasons += _plainly_blurred(row, settings)
+            reasons += _plainly_blurred(row, settings, settings.min_sharpness)
     return "; ".join(reasons) or None
 
 
@@ -211,11 +211,16 @@ def _judges_focus(settings: QualitySettings) -> bool:
     return settings.sharpness == "standard" and settings.min_sharpness > 0
 
 
-def _plainly_blurred(row: Mapping[str, Any], settings: QualitySettings, least: float = 0) -> list[str]:
-    """The reason if the variance of the Laplacian is too low; `least` raises the threshold unless that is 0."""
+def _least_without_focus(settings: QualitySettings) -> float:
+    """The least sharpness where focus was not measured: the earlier default, unless the user chose another rule."""
+    chosen = settings.min_sharpness != QualitySettings.model_fields["min_sharpness"].default
+    return settings.min_sharpness if chosen or not settings.min_focus else _SHARP_WITHOUT_FOCUS
+
+
+def _plainly_blurred(row: Mapping[str, Any], settings: QualitySettings, min_sharpness: float) -> list[str]:
+    """The reason if the variance of the Laplacian is too low, at the size by which the settings judge it."""
     native = settings.sharpness == "native"
-    threshold = settings.min_sharpness_native if native else settings.min_sharpness
-    threshold = max(threshold, least) if _judges_focus(settings) else threshold
+    threshold = settings.min_sharpness_native if native else min_sharpness
     sharpness = row["sharpness_native" if native else "sharpness"]
     if sharpness >= threshold:
         return []
@@ -224,18 +229,20 @@ def _plainly_blurred(row: Mapping[str, Any], settings: QualitySettings, least: f
 
 
 def least_sharp_passed(table: pa.Table, settings: QualitySettings, count: int) -> list[str]:
-    """The image_ids of `image_quality` that passed with the lowest focus, lowest first, at most `count`.
+    """The image_ids of `image_quality` that passed and are nearest to being refused as blurred, at most `count`.
 
-    Of sharpness where the settings judge by that at the images' own size; likewise below.
+    By focus and sharpness, each as a multiple of its threshold, whichever is less; where the settings judge only one
+    of them, or sharpness at the images' own size, by that; where they judge neither, by focus.
     """
-    column, _ = _blur_threshold(settings)
-    return _first(table.filter(table["passed"]).sort_by([(column, "ascending")]), count)
+    passed = table.filter(table["passed"])
+    return _distinct(passed, np.argsort(_of_threshold(passed, settings), kind="stable"), count)
 
 
 def sharpest_failed(table: pa.Table, settings: QualitySettings, count: int) -> list[str]:
-    """Image_ids of `image_quality` that failed as blurred, with the highest focus first, at most `count`."""
-    column, threshold = _blur_threshold(settings)
-    return _first(table.filter(arrow.less(table[column], threshold)).sort_by([(column, "descending")]), count)
+    """Image_ids of `image_quality` refused as blurred, those nearest to passing first, at most `count`."""
+    blurred = arrow.and_(arrow.invert(table["passed"]), arrow.match_substring(table["reason"], "blurred: "))
+    failed = table.filter(blurred)
+    return _distinct(failed, np.argsort(-_of_threshold(failed, settings), kind="stable"), count)
 
 
 def perceptual_hash(grey: NDArray[np.uint8]) -> str | None:
@@ -325,13 +332,18 @@ def _groups_by_cell(rows: list[dict[str, Any]], found: Mapping[str, Any], settin
     return groups
 
 
-def _blur_threshold(settings: QualitySettings) -> tuple[str, float]:
-    """The column by which images are ranked from blurred to sharp, and the filter's threshold of it."""
+def _of_threshold(table: pa.Table, settings: QualitySettings) -> NDArray[np.float64]:
+    """What is judged of blur as a multiple of its threshold, the least of several; NaN where it was not measured."""
+    names = ("focus", "sharpness", "sharpness_native")
+    focus, sharpness, native = (table[name].to_numpy().astype(np.float64) for name in names)
     if settings.sharpness == "native":
-        return "sharpness_native", settings.min_sharpness_native
-    return "focus", settings.min_focus
+        return native / (settings.min_sharpness_native or 1)
+    if not settings.min_sharpness:
+        return focus
+    least = np.where(np.isnan(focus), _least_without_focus(settings), settings.min_sharpness)
+    return np.fmin(focus / settings.min_focus, sharpness / least) if settings.min_focus else sharpness / least
 
 
-def _first(table: pa.Table, count: int) -> list[str]:
-    """The first distinct image_ids of a table."""
-    return list(dict.fromkeys(table["image_id"].to_pylist()))[:count]
+def _distinct(table: pa.Table, order: NDArray[np.int64], count: int) -> list[str]:
+    """The first distinct image_ids of a table in this order of rows."""
+    return list(dict.fromkeys(table["image_id"].take(pa.array(order)).to_pylist()))[:count]

@@ -132,6 +132,9 @@ def row(width: int = 640, height: int = 640, **more: Any) -> dict[str, Any]:
         (row(sharpness=49.0, focus=None), DEFAULT, "blurred: sharpness 49 below 50"),
         (row(sharpness=60.0, focus=None), QualitySettings(min_sharpness=70), "blurred: sharpness 60 below 70"),
         (row(sharpness=50.0, focus=None, brightness=None), DEFAULT, None),
+        (row(sharpness=20.0, focus=None), QualitySettings(min_sharpness=20), None),
+        (row(sharpness=19.9, focus=None), QualitySettings(min_sharpness=20), "blurred: sharpness 19.9 below 20"),
+        (row(sharpness=6.0, focus=None), QualitySettings(min_focus=0), None),
         (row(sharpness=0.0, focus=None), QualitySettings(min_sharpness=0), None),
         (row(200, 200), QualitySettings(min_side=200), None),
         ({"status": "failed", "reason": "the file is missing"}, DEFAULT, "the file is missing"),
@@ -216,7 +219,7 @@ def library(tmp_path: Path) -> Library:
     (tmp_path / "media").mkdir()
 
     def make(files: dict[str, bytes | None], account: str = "sun_diary", day: date = date(2026, 10, 20)) -> pa.Table:
-        rows: list[dict[str, object]] = []
+        rows: list[dict[str, Any]] = []
         for position, (name, data) in enumerate(files.items()):
             key = {"post_id": f"1{position}", "account": account, "day": day, "position": 0, "url": "https://a.example"}
             if data is None:
@@ -362,25 +365,34 @@ def test_a_cell_is_the_same_whatever_else_runs_with_it(library: Library, tmp_pat
 
 
 def test_just_passed_and_just_failed_are_the_nearest_on_both_sides() -> None:
-    def quality(name: str, focus: float | None, native: float | None, passed: bool) -> dict[str, object]:
-        return {"image_id": name, "focus": focus, "sharpness_native": native, "passed": passed, "status": "ok"}
+    measured = {
+        "sharpest": row(focus=3.0, sharpness_native=10.0),
+        "just": row(focus=1.61, sharpness_native=400.0),
+        "well": row(focus=2.0, sharpness_native=300.0, sharpness=70.0),
+        "nearly": row(focus=1.59, sharpness_native=60.0, sharpness=40.0),
+        "flat": row(focus=1.9, sharpness_native=49.0, sharpness=5.0),
+        "blurred": row(focus=1.1, sharpness_native=20.0, sharpness=30.0),
+        "dark": row(brightness=2.0, focus=1.0, sharpness=1.0, sharpness_native=1.0),
+        "sharp but small": row(200, 200, focus=2.5, sharpness_native=300.0),
+        "unreadable": {"status": "failed", "reason": "the file is missing"},
+    }
 
-    table = schemas.IMAGE_QUALITY.table(
-        [
-            quality("sharpest", 3.0, 10.0, True),
-            quality("just", 1.61, 400.0, True),
-            quality("just", 1.61, 400.0, True),
-            quality("well", 2.0, 300.0, True),
-            quality("nearly", 1.59, 60.0, False),
-            quality("blurred", 1.1, 20.0, False),
-            quality("sharp but small", 2.5, 300.0, False),
-            quality("unreadable", None, None, False),
+    def edge(settings: QualitySettings) -> tuple[list[str], list[str]]:
+        names = [*measured, "just"]
+        reasons = {name: rejection_reason(each, settings) for name, each in measured.items()}
+        columns = ("status", "focus", "sharpness", "sharpness_native")
+        rows: list[dict[str, Any]] = [
+            {"image_id": name, "reason": reasons[name], "passed": reasons[name] is None}
+            | {column: measured[name].get(column) for column in columns}
+            for name in names
         ]
-    )
-    assert least_sharp_passed(table, DEFAULT, 2) == ["just", "well"]
-    assert sharpest_failed(table, DEFAULT, 5) == ["nearly", "blurred"]
-    assert least_sharp_passed(table, NATIVE, 2) == ["sharpest", "well"]
-    assert sharpest_failed(table, NATIVE, 1) == ["blurred"]
+        table = schemas.IMAGE_QUALITY.table(rows)
+        return least_sharp_passed(table, settings, 2), sharpest_failed(table, settings, 9)
+
+    assert edge(DEFAULT) == (["just", "well"], ["nearly", "flat", "blurred"])
+    assert edge(NATIVE) == (["nearly", "well"], ["flat", "blurred", "sharpest"])
+    assert edge(QualitySettings(min_focus=0, min_sharpness=50)) == (["well", "sharpest"], ["nearly", "blurred", "flat"])
+    assert edge(QualitySettings(min_sharpness=0)) == (["blurred", "nearly"], [])
 
 
 def test_verdicts_are_columns_for_a_table_of_measures(tmp_path: Path) -> None:
