@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,6 +36,20 @@ def weight_options(options: AgeSettings) -> dict[str, int | float | str]:
 def defining_options(options: AgeSettings) -> dict[str, int | float | str]:
     """All settings that determine the trained model and its card: hyperparameters, preset, cut-off age and split."""
     return options.model_dump(include={*_OF_WEIGHTS, *_OF_MODEL})
+
+
+_FORMERLY_IMPLIED: dict[str, int | float | str] = {"optimizer": "adamw", "class_weights": True, "like_source": False}
+"""Options that came later, each with the value that all models before it were trained with."""
+
+
+def fingerprinted(options: Mapping[str, int | float | str]) -> dict[str, int | float | str]:
+    """The options as they enter a fingerprint, so that models of versions with fewer options keep theirs.
+
+    >>> from instagram_assets.age.dataset import fingerprinted
+    >>> fingerprinted({"optimizer": "adamw", "class_weights": False, "seed": 1})
+    {'class_weights': False, 'seed': 1}
+    """
+    return {name: value for name, value in options.items() if _FORMERLY_IMPLIED.get(name) != value}
 
 
 _VERSION = 3
@@ -75,7 +89,8 @@ class TrainingData(NamedTuple):
         It identifies the evaluated model, so it includes the test users but not the device. The fingerprint of
         `trainer.train` identifies the weights, so it includes the device but not the test users.
         """
-        digest = hashlib.sha256(json.dumps([_VERSION, backbone, defining_options(options)], sort_keys=True).encode())
+        told = fingerprinted(defining_options(options))
+        digest = hashlib.sha256(json.dumps([_VERSION, backbone, told], sort_keys=True).encode())
         for batch in self.split.people.to_batches(max_chunksize=16):
             for row in batch.to_pylist():
                 digest.update(json.dumps([row["username"], row["label"], row["texts"]]).encode())

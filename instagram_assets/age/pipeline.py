@@ -153,7 +153,13 @@ def train_model(
             left_out=data.left_out,
         )
         return TrainingResult(folder, True, _train(settings, data, backbone, facts, folder, on_progress))
-    facts = replace(kept, purpose=options.purpose.strip(), abstain_below=options.abstain_below)
+    # A model of an earlier version lacks later options, which have the values that it was trained with.
+    facts = replace(
+        kept,
+        purpose=options.purpose.strip(),
+        abstain_below=options.abstain_below,
+        options=defining_options(options),
+    )
     report = make_report(facts, read_test(folder))
     if facts != kept or read_digests(folder) is None or read_known_people(folder) is None:
         _describe_anew(folder, report, data, settings)

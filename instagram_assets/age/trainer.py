@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from instagram_assets.age.batching import LabelledUsers, mean_vectors, read_users, vector_store
 from instagram_assets.age.checkpoint import Checkpoint, load_checkpoint, remove_others, save_checkpoint, select_prefix
-from instagram_assets.age.dataset import weight_options
+from instagram_assets.age.dataset import fingerprinted, weight_options
 from instagram_assets.age.encode import PostEncoder
 from instagram_assets.age.model_files import load_backbone
 from instagram_assets.age.training_loop import (
@@ -192,7 +192,7 @@ def _fingerprint(
 
     `place` is the device with the precision.
     """
-    settings = weight_options(options)
+    settings = fingerprinted(weight_options(options))
     whole = hashlib.sha256(json.dumps([_DEFINITION, backbone.fingerprint, settings, place], sort_keys=True).encode())
     for text in texts.to_pylist():
         whole.update(hashlib.sha256(text.encode()).digest())

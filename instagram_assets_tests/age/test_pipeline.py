@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from instagram_assets.age import pipeline
-from instagram_assets.age.artifacts import read_facts, read_test
+from instagram_assets.age.artifacts import METRICS, read_facts, read_test
 from instagram_assets.age.card import NOT_FOR_PERSONS, is_clearly_better
 from instagram_assets.age.dataset import TrainingData, training_data
 from instagram_assets.age.known_people import PEOPLE, read_known_people
@@ -215,6 +215,20 @@ def test_what_an_earlier_version_did_not_save_is_made_without_a_new_training(hom
     assert after.was_saved_with_digests
     assert (after, after.digests) == (before, before.digests)
     assert read_test(first.folder).num_rows == first.report.evaluations["model"].n
+
+
+def test_a_model_of_a_version_with_fewer_options_is_not_trained_anew(home: Home) -> None:
+    folder = pipeline.train_model(home.settings()).folder
+    (folder / PEOPLE).unlink()
+    facts = json.loads((folder / METRICS).read_text())
+    options = dict(facts["options"])
+    for later in ("optimizer", "class_weights", "like_source"):
+        del facts["options"][later]
+    (folder / METRICS).write_text(json.dumps(facts))
+    again = pipeline.train_model(home.settings())
+    assert not again.trained
+    assert again.report.facts.options == options == json.loads((folder / METRICS).read_text())["options"]
+    assert "AdamW; learning rate" in (folder / "README.md").read_text()
 
 
 def training_names(home: Home) -> list[str]:

@@ -12,10 +12,11 @@ import torch
 from numpy.typing import NDArray
 
 from instagram_assets.age.batching import read_users
-from instagram_assets.age.dataset import defining_options, weight_options
+from instagram_assets.age.dataset import TrainingData, defining_options, weight_options
 from instagram_assets.age.encode import PostEncoder, tokenize_posts
 from instagram_assets.age.model import AgeModel
 from instagram_assets.age.model_files import load_backbone
+from instagram_assets.age.split import Split
 from instagram_assets.age.trainer import TrainedModel, train
 from instagram_assets.age.training_loop import TrainingPlan, TrainingStage, TrainingState, train_stage
 from instagram_assets.age.training_stages import fine_tuning_stage
@@ -268,3 +269,12 @@ def test_what_decides_the_weights_decides_the_model_too() -> None:
         "test_share",
         "like_source",
     }
+
+
+def test_a_fingerprint_is_that_of_the_version_before_the_latest_options() -> None:
+    people = pa.table({"username": ["ann", "bob"], "label": [0, 1], "texts": [["a", "b"], ["c"]]})
+    data = TrainingData(Split(people, {}, 0, []), {})
+    # Computed by the version before optimizer, class_weights and like_source, from the same users.
+    assert data.fingerprint(AgeSettings(), "bert") == "036a1e74825a748500a4047308cc9f5b949095918a5d7d327595df0fcab29089"
+    changed = ({"optimizer": "adam"}, {"class_weights": False}, {"like_source": True})
+    assert len({data.fingerprint(AgeSettings.model_validate(options), "bert") for options in ({}, *changed)}) == 4
