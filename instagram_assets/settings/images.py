@@ -65,7 +65,7 @@ class QualitySettings(SettingsSection):
     sharpness: Literal["standard", "native"] = Field(
         default="standard",
         description="`standard`: focus and sharpness are judged, measured at one size for all images; `native`: "
-        "sharpness alone, at each image's own size",
+        "blur is judged by sharpness alone, at each image's own size; light and noise are judged as ever",
     )
     min_focus: float = Field(
         default=1.6,
@@ -79,7 +79,7 @@ class QualitySettings(SettingsSection):
         ge=0,
         le=100_000,
         description="Least sharpness (variance of the Laplacian, in squared grey levels) at standard size, which grows "
-        "with contrast and noise: less shows no detail; 0: nothing is refused as blurred",
+        "with contrast and noise: less shows no detail; 0: nothing is refused as blurred, except by `native`",
     )
     min_sharpness_native: float = Field(default=50, ge=0, le=100_000, description="Least sharpness at native size")
     min_brightness: float = Field(
