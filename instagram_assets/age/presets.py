@@ -66,8 +66,8 @@ def describe_options(options: Mapping[str, Any]) -> str:
         return ""
     layers = options["trained_layers"]
     parts = [
-        _OPTIMIZERS[options["optimizer"]],
-        f"learning rate {options['learn_rate']:g}, of the head {options['head_learn_rate']:g}",
+        _OPTIMIZERS.get(str(options["optimizer"]), _shown(options["optimizer"])),
+        f"learning rate {_shown(options['learn_rate'])}, of the head {_shown(options['head_learn_rate'])}",
         "all layers and the embeddings" if layers == ALL_LAYERS else f"top layers: {layers}" if layers else "head only",
         "both classes weighted alike" if options["class_weights"] else "no class weights",
         f"{options['accumulation_steps']} users a step, up to {options['epoch_num']} epochs",
@@ -75,5 +75,8 @@ def describe_options(options: Mapping[str, Any]) -> str:
     return "; ".join(parts)
 
 
-def _shown(value: OptionValue) -> str:
-    return str(value).lower() if isinstance(value, bool | str) else f"{value:g}"
+def _shown(value: Any) -> str:
+    """A value as text; whatever an edited `metrics.json` has is shown as it is."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, int | float) else str(value)

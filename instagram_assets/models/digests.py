@@ -50,7 +50,11 @@ def check_digests(folder: Path, found: Mapping[str, str], stored: Mapping[str, s
     """Raise ModelError, naming the file, unless the digests `found` in a model's folder are those `stored`."""
     for name in sorted(found.keys() | stored.keys()):
         if name not in stored:
-            raise ModelError(f"{folder / name}: was not there when this model was saved. Take it away.")
+            # Weights too can be told here, where an entry was lost: so no advice to take the file away.
+            raise ModelError(
+                f"{folder / name}: is not listed in {DIGESTS}: it came later, or the list was changed. Copy the whole "
+                "folder again from where it came, into an empty one, or train the model again."
+            )
         if not (folder / name).is_file():
             raise ModelError(f"{folder / name}: is missing, and was there when this model was saved. {_REMEDY}")
         if found.get(name) != stored[name]:
@@ -98,4 +102,5 @@ def _remembered(memory: Path) -> dict[str, list[Any]]:
         content = json.loads(memory.read_bytes())
     except (OSError, ValueError):
         return {}
-    return content if isinstance(content, dict) else {}
+    entries = content.items() if isinstance(content, dict) else ()
+    return {file: entry for file, entry in entries if isinstance(entry, list) and entry and isinstance(entry[-1], str)}

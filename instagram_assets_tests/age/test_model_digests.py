@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,7 +16,7 @@ from instagram_assets.age.artifacts import read_test
 from instagram_assets.age.model_files import CONFIG, HEAD, TEST_USERS, find_age_model, load_age_model, save_age_model
 from instagram_assets.age.user_texts import UserTexts
 from instagram_assets.errors import ModelError
-from instagram_assets.models.digests import DIGESTS
+from instagram_assets.models.digests import DIGESTS, cached_digests, sha256
 from instagram_assets.settings import Settings, load_settings
 from instagram_assets_tests.age.conftest import example_config
 from instagram_assets_tests.age.judged_models import save_judged_model
@@ -73,6 +74,12 @@ def _a_file_less(folder: Path) -> None:
     (folder / "tokenizer_config.json").unlink()
 
 
+def _a_lost_entry(folder: Path) -> None:
+    listed = json.loads((folder / DIGESTS).read_text())
+    del listed["sha256"]["model.safetensors"]
+    (folder / DIGESTS).write_text(json.dumps(listed))
+
+
 def _torn_digests(folder: Path) -> None:
     (folder / DIGESTS).write_text('{"sha256": ["')
 
@@ -85,7 +92,11 @@ def _torn_digests(folder: Path) -> None:
         (_another_vocabulary, r"tokenizer\.json: is not the file"),
         (_another_cutoff, r"age_config\.json: is not the file"),
         (_more_layers_dropped, r"config\.json: is not the file"),
-        (_a_file_more, r"added_tokens\.json: was not there when this model was saved\. Take it away"),
+        (
+            _a_file_more,
+            r"added_tokens\.json: is not listed in digests\.json: it came later, .* Copy the whole folder",
+        ),
+        (_a_lost_entry, r"model\.safetensors: is not listed in digests\.json.* Copy the whole folder again (?!.*away)"),
         (_a_file_less, r"tokenizer_config\.json: is missing, and was there when this model was saved"),
         (_torn_digests, r"digests\.json: damaged or not ours .* train the model again"),
     ],
@@ -97,6 +108,15 @@ def test_a_file_that_is_not_the_saved_one_is_refused_and_named(
     spoil(age_model)
     with pytest.raises(ModelError, match=message):
         find_age_model(age_model, tmp_path / "cache")
+
+
+@pytest.mark.parametrize("entry", [None, 7, "text", [], [None], {}], ids=str)
+@pytest.mark.bad_input("damaged model")
+def test_a_damaged_entry_of_the_cached_hashes_is_computed_anew(entry: Any, tmp_path: Path) -> None:
+    file, cache = tmp_path / "weights", tmp_path / "digests.json"
+    file.write_bytes(b"weights")
+    cache.write_text(json.dumps({str(file.resolve()): entry}))
+    assert dict(cached_digests([file], cache)) == {"weights": sha256(file)}
 
 
 def test_every_file_that_decides_a_probability_or_a_share_has_a_digest(judged: Path) -> None:

@@ -13,7 +13,7 @@ from instagram_assets.age.card import TrainingFacts, model_card
 from instagram_assets.age.dataset import defining_options
 from instagram_assets.age.model import AgeModel
 from instagram_assets.age.model_files import load_backbone
-from instagram_assets.age.presets import training_preset
+from instagram_assets.age.presets import describe_options, training_preset
 from instagram_assets.age.statistics import evaluate
 from instagram_assets.age.trainer import TrainedModel, train
 from instagram_assets.age.training_stages import fine_tuning_stage
@@ -154,6 +154,13 @@ def test_the_card_says_the_preset_and_what_deviates_from_it() -> None:
     )
     said = card(like_source=True, epoch_num=3, class_weights=True)
     assert "(--like-source), but class_weights true instead of false, epoch_num 3 instead of 10: Adam" in said
+
+
+def test_edited_options_are_told_as_they_are() -> None:
+    edited = defining_options(AgeSettings()) | {"optimizer": "sgd", "learn_rate": "Fast", "patience": None}
+    assert describe_options(edited).startswith("sgd; learning rate Fast, of the head 0.001; top layers: 4;")
+    assert "optimizer sgd instead of adamw" in str(training_preset(edited))
+    assert "patience None instead of 5" in str(training_preset(edited))
 
 
 def test_options_of_older_models_are_our_own() -> None:
