@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from instagram_assets.age.card import PREDICTOR_NAMES, TrainingFacts, model_card
 from instagram_assets.age.holdout import TEST_SCHEMA, majority_baseline
-from instagram_assets.age.known_people import PEOPLE
+from instagram_assets.age.known_people import PEOPLE, KnownPeople, read_known_people
 from instagram_assets.age.model_files import CARD, CONFIG, HEAD, TEST_USERS
 from instagram_assets.age.statistics import Evaluation, evaluate
 from instagram_assets.errors import ModelError
@@ -183,6 +183,21 @@ def read_facts(folder: Path) -> TrainingFacts | None:
         return TrainingFacts(**{field.name: content[field.name] for field in fields(TrainingFacts)})
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def read_people(folder: Path) -> KnownPeople | None:
+    """The people of the training of the model in a folder; None if an earlier version saved it, or it was converted.
+
+    Raises ModelError if the file is damaged, or of another training than `METRICS`: its salt is that fingerprint. If
+    no measures are there (a model converted from a .pth), whose people they are cannot be compared.
+    """
+    people, facts = read_known_people(folder), read_facts(folder)
+    if people and facts and people.salt != facts.fingerprint:
+        raise ModelError(
+            f"{folder / PEOPLE}: is of another model than {METRICS} beside it, so people of the training cannot be "
+            "left out of an audience. Copy the whole folder again from where it came, or train the age model again."
+        )
+    return people
 
 
 def read_test(folder: Path) -> pa.Table:

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from instagram_assets.age.artifacts import read_test
+from instagram_assets.age.artifacts import read_people, read_test
 from instagram_assets.age.audience_comparison import audience_warnings
 from instagram_assets.age.calibration_by_posts import CalibrationByPosts
-from instagram_assets.age.known_people import KnownPeople, read_known_people
+from instagram_assets.age.known_people import PEOPLE, KnownPeople
 from instagram_assets.age.labelled_audience import FEWEST_LABELLED, Anchored, anchored
 from instagram_assets.age.model_files import TEST_USERS, AgeConfig
 from instagram_assets.age.prevalence import Prevalence, prevalence, unknown
@@ -22,8 +22,9 @@ COLUMNS = ("account", "probability", "n_posts", "language", "compared_posts", "c
 
 
 _UNKNOWN_PEOPLE = (
-    "whom the model was trained with is not known, since an earlier version saved it or it was converted from a .pth: "
-    "if such people are in this audience, the share may be off. Leave them out, or train again."
+    "whom the model was trained with is not known, since an earlier version saved it, it was converted from a .pth, or "
+    f"its {PEOPLE} was taken away: if such people are in this audience, the share may be off. "
+    "Leave them out, or train again."
 )
 
 
@@ -72,7 +73,7 @@ def share_of(
     """
     there = predictions.filter(compute.is_valid(predictions["probability"]))
     try:
-        people = read_known_people(folder)
+        people = read_people(folder)
     except ModelError as error:
         return AudienceShare(unknown(there["probability"], str(error)))
     counted = without_people(there, people) if people else there

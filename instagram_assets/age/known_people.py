@@ -12,6 +12,7 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from instagram_assets.errors import ModelError
 from instagram_assets.storage.atomic import write_atomic
@@ -19,6 +20,7 @@ from instagram_assets.storage.atomic import write_atomic
 PEOPLE = "training_people.json"
 """The file of a model with the hashes."""
 
+_HASH = re.compile(r"[0-9a-f]{64}")
 _MANY_IDS = 0.1
 # Pseudonyms of this program and of others, UUIDs, and Instagram's numbers of accounts.
 _ID = re.compile(r"([a-z]+_)?[0-9a-f]{16,}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9]+")
@@ -74,8 +76,7 @@ def read_known_people(folder: Path) -> KnownPeople | None:
     """
     path = folder / PEOPLE
     try:
-        content = json.loads(path.read_bytes())
-        return KnownPeople(str(content["salt"]), frozenset(map(str, content["hashes"])), int(content["ids"]))
+        return _parsed(json.loads(path.read_bytes()))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, KeyError) as error:
@@ -83,6 +84,18 @@ def read_known_people(folder: Path) -> KnownPeople | None:
             f"{path}: damaged or not ours ({type(error).__name__}); without it people of the training cannot be left "
             "out of an audience. Copy the whole folder again from where it came, or train the age model again."
         ) from error
+
+
+def _parsed(content: Any) -> KnownPeople:
+    """The people in the content of a file `PEOPLE`; raises ValueError, TypeError or KeyError unless we wrote it."""
+    salt, hashes, ids = content["salt"], content["hashes"], content["ids"]
+    if not isinstance(salt, str) or not salt:
+        raise ValueError(f"salt is {salt!r}")
+    if not isinstance(hashes, list) or not all(isinstance(one, str) and _HASH.fullmatch(one) for one in hashes):
+        raise ValueError("hashes are no list of SHA-256 digests")
+    if not isinstance(ids, int) or isinstance(ids, bool) or ids < 0:
+        raise ValueError(f"ids is {ids!r}")
+    return KnownPeople(salt, frozenset(hashes), ids)
 
 
 def forget_people(path: Path, usernames: Collection[str]) -> int:

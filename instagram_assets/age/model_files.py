@@ -1,8 +1,9 @@
 """Saving and loading of age models: a folder with language model, tokenizer, head and configuration.
 
 Language model and tokenizer are in transformers format. `age_head.safetensors` contains the head, `age_config.json` the
-configuration, `README.md` the model card, `digests.json` the SHA-256 of all files that probabilities and shares depend
-on: a file that was changed, swapped or half copied is refused.
+configuration, `README.md` the model card, `digests.json` the SHA-256 of weights, tokenizer, configurations and test
+users: one that was changed, swapped or half copied is refused. `training_people.json`, on which shares depend too, has
+no digest, since `forget` rewrites it: it is checked by its form and its salt, the training's fingerprint.
 """
 
 import hashlib

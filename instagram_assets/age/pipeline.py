@@ -14,6 +14,7 @@ from instagram_assets.age.artifacts import (
     is_model_file,
     make_report,
     read_facts,
+    read_people,
     read_test,
     report_files,
     unexpected_files,
@@ -22,7 +23,7 @@ from instagram_assets.age.audience_share import AudienceShare, share_of
 from instagram_assets.age.calibration_by_posts import PostLine
 from instagram_assets.age.card import TrainingFacts
 from instagram_assets.age.dataset import TrainingData, defining_options, training_data
-from instagram_assets.age.known_people import PEOPLE, known_people, read_known_people
+from instagram_assets.age.known_people import PEOPLE, known_people
 from instagram_assets.age.labels import read_labels
 from instagram_assets.age.predict import bounded_batches, with_reasons
 from instagram_assets.age.prevalence import Prevalence
@@ -161,7 +162,7 @@ def train_model(
         options=defining_options(options),
     )
     report = make_report(facts, read_test(folder))
-    if facts != kept or read_digests(folder) is None or read_known_people(folder) is None:
+    if facts != kept or read_digests(folder) is None or not _knows_its_people(folder):
         _describe_anew(folder, report, data, settings)
     return TrainingResult(folder, False, report)
 
@@ -260,10 +261,17 @@ def _kept_facts(folder: Path, settings: Settings) -> TrainingFacts | None:
     try:
         find_age_model(folder, settings.folder("models"))
         read_test(folder)
-        read_known_people(folder)
     except ModelError:
         return None
     return read_facts(folder)
+
+
+def _knows_its_people(folder: Path) -> bool:
+    """Whether the model has the hashes of its own people; else they are made of the same labels, without a training."""
+    try:
+        return read_people(folder) is not None
+    except ModelError:
+        return False
 
 
 def _train(

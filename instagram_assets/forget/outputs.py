@@ -12,6 +12,7 @@ from itertools import chain
 from pathlib import Path
 
 from instagram_assets.age.known_people import PEOPLE, forget_people, read_known_people
+from instagram_assets.errors import ModelError
 from instagram_assets.forget.account_registry import registry_steps
 from instagram_assets.forget.collector_database import collector_steps
 from instagram_assets.forget.delta_tables import delta_locations, delta_steps
@@ -141,11 +142,17 @@ def _scrape_notes(folder: Path, root: Path, forgotten: Forgotten) -> Iterator[St
 def _age_model_steps(folder: Path, root: Path, forgotten: Forgotten) -> Iterator[Step]:
     """Yields the steps that remove the subject's hashes from the people of each age model's training.
 
-    Only names can be hashed, so there is no step if the subject is known only as tombstones.
+    A damaged file is removed as a whole. Only names can be hashed, so there is no step if the subject is known only as
+    tombstones.
     """
     names = list(forgotten.accounts) if isinstance(forgotten, Identifiers) else []
     for path in sorted(folder.rglob(PEOPLE)) if names and folder.is_dir() else ():
-        if (people := read_known_people(path.parent)) and (count := sum(map(people.has, names))):
+        try:
+            people = read_known_people(path.parent)
+        except ModelError:  # whose hashes are in it cannot be told, and the model may be without: it then says so
+            yield Step("age", path_below(path, root), "remove", 1, partial(remove_path, path))
+            continue
+        if people and (count := sum(map(people.has, names))):
             yield Step("age", path_below(path, root), "rewrite", count, partial(forget_people, path, names))
 
 

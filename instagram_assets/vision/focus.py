@@ -51,9 +51,8 @@ def measure_focus(grey: NDArray[np.uint8]) -> Focus:
     background does not count. An image without edges has 1.
 
     Noise is the standard deviation by Immerkær ("Fast noise variance estimation", CVIU 1996) of the calmest fifth of
-    the blocks, as fine texture looks like noise, and no more than gradients in every direction allow, as diagonal edges do
-    too. Its energy is subtracted at both sizes, unless the short side is less
-    than 256 pixels.
+    the blocks, as fine texture looks like noise, and at most what gradients in every direction allow, as diagonal edges
+    do too. Its energy is subtracted at both sizes, unless the short side is less than 256 pixels.
 
     >>> measure_focus(np.full((300, 300), 80, np.uint8))
     Focus(focus=1.0, noise=0.0)

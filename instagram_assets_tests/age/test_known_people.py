@@ -1,12 +1,16 @@
 """People of a model's training and test do not count in an audience, whatever they are called there, or it is said."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
+from instagram_assets.age.artifacts import METRICS
 from instagram_assets.age.audience_share import share_of
+from instagram_assets.age.card import TrainingFacts
 from instagram_assets.age.known_people import PEOPLE, forget_people, known_people, read_known_people
 from instagram_assets.age.model_files import TEST_USERS, AgeConfig
 from instagram_assets.age.predictions_csv import check_output_file, is_predictions_file, write_share_csv
@@ -75,6 +79,43 @@ def test_a_model_that_does_not_know_its_people_says_so(tmp_path: Path) -> None:
     found = share_of(predicted(), tmp_path, CONFIG)
     assert found.share.n == 200
     assert found.warnings[0].startswith("whom the model was trained with is not known")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"salt": ""},
+        {"salt": 7},
+        {"salt": None},
+        {"hashes": "f" * 64},
+        {"hashes": ["f" * 63]},
+        {"hashes": [None]},
+        {"hashes": {"f" * 64: 1}},
+        {"ids": -1},
+        {"ids": True},
+        {"ids": "1"},
+        {"ids": 1.5},
+    ],
+    ids=str,
+)
+@pytest.mark.bad_input("damaged model")
+def test_a_file_of_another_form_is_refused(wrong: dict[str, Any], tmp_path: Path) -> None:
+    path = model_of(tmp_path, "ann") / PEOPLE
+    path.write_text(json.dumps(json.loads(path.read_bytes()) | wrong))
+    with pytest.raises(ModelError, match=r"training_people\.json: damaged or not ours \(ValueError\)"):
+        read_known_people(tmp_path)
+
+
+@pytest.mark.bad_input("damaged model")
+def test_the_people_of_another_model_are_refused(tmp_path: Path) -> None:
+    facts = TrainingFacts("a test", 21, "f" * 64, "bert@0123", {}, 0.7, {})
+    (model_of(tmp_path, *NAMES[:60]) / METRICS).write_text(json.dumps(asdict(facts)))
+    found = share_of(predicted(), tmp_path, CONFIG)
+    assert (found.share.share, found.left_out) == (None, 0)
+    assert "training_people.json: is of another model than metrics.json beside it" in found.share.note
+    assert "train the age model again" in found.share.note
+    (tmp_path / PEOPLE).write_bytes(known_people(NAMES[:60], "f" * 64).content)
+    assert share_of(predicted(), tmp_path, CONFIG).left_out == 60
 
 
 def test_a_damaged_file_tells_no_share(tmp_path: Path) -> None:

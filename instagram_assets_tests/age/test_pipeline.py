@@ -16,7 +16,7 @@ from instagram_assets.age import pipeline
 from instagram_assets.age.artifacts import METRICS, read_facts, read_test
 from instagram_assets.age.card import NOT_FOR_PERSONS, is_clearly_better
 from instagram_assets.age.dataset import TrainingData, training_data
-from instagram_assets.age.known_people import PEOPLE, read_known_people
+from instagram_assets.age.known_people import PEOPLE, known_people, read_known_people
 from instagram_assets.age.model_files import HEAD, find_age_model
 from instagram_assets.age.predict import audience, bounded_batches
 from instagram_assets.age.user_texts import UserTexts
@@ -206,6 +206,9 @@ def test_what_an_earlier_version_did_not_save_is_made_without_a_new_training(hom
     assert {name for name in home.people["username"].to_pylist() if people.has(name)} == {*training_names(home)}
     assert len(people.hashes) == len(training_names(home))
     (first.folder / PEOPLE).unlink()
+    assert not pipeline.train_model(home.settings()).trained
+    assert read_known_people(first.folder) == people
+    (first.folder / PEOPLE).write_bytes(known_people(["another"], "another model").content)
     assert not pipeline.train_model(home.settings()).trained
     assert read_known_people(first.folder) == people
     (first.folder / DIGESTS).unlink()

@@ -458,6 +458,26 @@ def test_of_a_hashtag_without_posts_of_its_own_its_timeline_goes_alone(name: str
     assert may_show(f"viral_labels-timeline-of-{name}", forgotten) is goes
 
 
+def test_damaged_hashes_of_an_age_model_go_as_a_whole_and_stop_nobody(settings: Settings) -> None:
+    sound, damaged = (settings.folder("age") / name / PEOPLE for name in ("age", "other"))
+    for path in (sound, damaged):
+        path.parent.mkdir(parents=True)
+        path.write_bytes(known_people([JANE, OTHER], "salt").content)
+    damaged.write_bytes(damaged.read_bytes()[:-20])
+    steps = [step for step in output_steps(settings, FORGOTTEN) if step.area == "age"]
+    assert [(step.path, step.verb) for step in steps] == [
+        (f"age/age/{PEOPLE}", "rewrite"),
+        (f"age/other/{PEOPLE}", "remove"),
+    ]
+    for step in steps:
+        step.apply()
+    assert not damaged.exists()
+    people = read_known_people(sound.parent)
+    assert people
+    assert (people.has(JANE), people.has(OTHER)) == (False, True)
+    assert [step for step in output_steps(settings, FORGOTTEN) if step.area == "age"] == []
+
+
 def test_the_hash_of_its_name_goes_from_the_age_model_and_others_stay(settings: Settings) -> None:
     path = settings.folder("age") / "age" / PEOPLE
     path.parent.mkdir(parents=True)
