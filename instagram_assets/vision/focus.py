@@ -9,6 +9,10 @@ _BLOCK = 16
 """Side of a block in pixels."""
 _CALM = 0.2
 """Quantile of the blocks' fine detail that is taken for noise."""
+_ALL_DIRECTIONS = 4
+"""Noise's variance is at most twice the least energy of gradients over all directions; four times, as blocks vary."""
+_STRAIGHT = 0.02
+"""Share of a straight edge's energy that its pixels' steps put into the direction along it."""
 _NOISE_MARGIN = 2
 """Twice the noise's energy is subtracted: resizing smooths noise, which the estimate then sees in part only."""
 _NOISE_SIDE = 256
@@ -47,8 +51,8 @@ def measure_focus(grey: NDArray[np.uint8]) -> Focus:
     background does not count. An image without edges has 1.
 
     Noise is the standard deviation by Immerkær ("Fast noise variance estimation", CVIU 1996) of the calmest fifth of
-    the blocks, as fine texture looks like noise. Its energy is subtracted at both sizes, unless the short side is less
-    than 256 pixels.
+    the blocks, as fine texture looks like noise, and at most what gradients in every direction allow, as diagonal edges
+    do too. Its energy is subtracted at both sizes, unless the short side is less than 256 pixels.
 
     >>> measure_focus(np.full((300, 300), 80, np.uint8))
     Focus(focus=1.0, noise=0.0)
@@ -63,11 +67,12 @@ def measure_focus(grey: NDArray[np.uint8]) -> Focus:
     # Sums of 2 x 2 pixels, which are whole numbers.
     half = ((columns + 1) // 2, (rows + 1) // 2)
     coarse = np.asarray(cv2.resize(fine.astype(np.int16) * 4, half, interpolation=cv2.INTER_AREA), np.int16)
-    noise = _noise(fine, blocks)
+    gradients = _tensor(fine, blocks, every=2, scale=1 / 2)
+    noise = _noise(fine, blocks, gradients)
     margin = _NOISE_MARGIN if min(grey.shape) >= _NOISE_SIDE else 0
     energy = margin * noise * noise / 2 + _ROUNDING
     # Both per pixel of the full size: of noise, the mean of four pixels over twice the distance keeps a sixteenth.
-    of_fine = _without(energy, _tensor(fine, blocks, every=2, scale=1 / 2))
+    of_fine = _without(energy, gradients)
     of_coarse = _without(energy / 16, _tensor(coarse, blocks, every=1, scale=1 / 16))
     edges = of_coarse[0] + of_coarse[2]
     edges[edges < max(_EDGES * edges.max(), energy / 4)] = 0
@@ -75,15 +80,21 @@ def measure_focus(grey: NDArray[np.uint8]) -> Focus:
     return Focus(_of_sharpest(_smallest_ratio(_plus(_STEP * floor, of_fine), _plus(floor, of_coarse)), edges), noise)
 
 
-def _noise(fine: NDArray[np.uint8], blocks: tuple[int, int]) -> float:
+def _noise(fine: NDArray[np.uint8], blocks: tuple[int, int], gradients: _Tensor) -> float:
     import cv2
 
     # The second difference in both directions is Immerkær's mask, whose norm is 6.
     residual = cv2.Sobel(fine, cv2.CV_16S, 2, 2, ksize=3)[::2]
     means = np.asarray(cv2.resize(np.abs(residual).astype(np.float32), blocks, interpolation=cv2.INTER_AREA))
-    calm = float(np.sort(means, axis=None)[int(_CALM * means.size)])
     # The mean deviation of a normal distribution is sqrt(2 / pi) of its standard deviation.
-    return calm * float(np.sqrt(np.pi / 2)) / 6
+    deviations = means.ravel() * float(np.sqrt(np.pi / 2)) / 6
+    calm = int(_CALM * deviations.size)
+    # Noise has gradients in all directions, at least half its variance in each; diagonal edges, nearly all in one.
+    across, both, down = gradients
+    mean, half = (across + down) / 2, np.hypot((across - down) / 2, both)
+    least = mean - half - _STRAIGHT * (mean + half)
+    deviations = np.minimum(deviations, np.sqrt(np.maximum(_ALL_DIRECTIONS * least, 0)).ravel())
+    return float(np.sort(deviations)[calm])
 
 
 def _tensor(pixels: NDArray[Any], blocks: tuple[int, int], every: int, scale: float) -> _Tensor:

@@ -122,3 +122,20 @@ def test_one_sharp_thing_before_a_smooth_background_is_enough() -> None:
     sky = np.array(KNOWN["sky, nothing else"].pixels)
     cv2.polylines(sky, [np.array([[300, 400], [330, 380], [360, 400]])], isClosed=False, color=(10,), thickness=14)
     assert reason_of(sky) == ""
+
+
+@pytest.mark.parametrize("period", [12, 16, 20, 28])
+@pytest.mark.parametrize("degrees", [34, 40, 45])
+def test_sharp_diagonal_stripes_are_no_noise(degrees: int, period: int) -> None:
+    down, across = np.mgrid[:2400, :2400] / 4
+    turned = across * np.cos(np.deg2rad(degrees)) + down * np.sin(np.deg2rad(degrees))
+    stripes = np.where(turned % period < period / 2, 220.0, 40.0)
+    sharp: Any = cv2.resize(stripes, (600, 600), interpolation=cv2.INTER_AREA)
+    assert reason_of(as_grey(sharp)) == ""
+    assert period < 20 or reason_of(as_grey(blurred(sharp, 5))).startswith("blurred")
+
+
+@pytest.mark.parametrize("sigma", [3, 8, 15])
+def test_what_is_blurred_stays_so_under_any_noise(sigma: float) -> None:
+    noise = np.random.default_rng(3).normal(0, sigma, SCENE.shape)
+    assert reason_of(as_grey(blurred(SCENE, 3) + noise)).startswith("blurred")
