@@ -116,7 +116,7 @@ def test_every_file_target_module_and_setting_that_is_named_exists(document: Pat
     for line in shell_lines(document):
         if made := re.match(r"make ([\w-]+)", line):
             assert made[1] in targets, f"{document.name}: {line}"
-    for module in re.findall(r"python -m ((?:benchmarks|instagram_assets_tests)(?:\.[a-z_]+)+)", text):
+    for module in re.findall(r"python -m ((?:benchmarks|instagram_assets_tests)(?:\.[a-z_0-9]+)+)", text):
         path = ROOT.joinpath(*module.split("."))
         assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), f"{document.name}: {module}"
     for name in re.findall(r"\bINSTAGRAM_ASSETS_[A-Z0-9_]+[A-Z0-9]\b", text):
