@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from instagram_assets.age.artifacts import read_test
+from instagram_assets.age.artifacts import read_facts, read_test
 from instagram_assets.age.known_people import PEOPLE, known_people
 from instagram_assets.age.prevalence import prevalence
 from instagram_assets.schemas import AGE_PREDICTIONS
@@ -203,14 +203,16 @@ def test_people_of_the_training_are_no_part_of_the_share_and_are_counted(data: P
     before = asked(data)["audience"]
     assert before["left_out"] == 0
     assert before["warnings"][-1].startswith("whom the model was trained with is not known")
-    people = known_people([f"secret_account_{number}" for number in range(18)], "salt")
+    facts = read_facts(data / "age" / "age")
+    assert facts
+    people = known_people([f"secret_account_{number}" for number in range(18)], facts.fingerprint)
     (data / "age" / "age" / PEOPLE).write_bytes(people.content)
     told = asked(data)["audience"]
     assert (told["accounts"], told["labelled"], told["left_out"]) == (52, 52, 18)
     assert not [warning for warning in told["warnings"] if "trained with is not known" in warning]
     assert told["share"] < before["share"]
     assert "Of these, 18 do not count in the share" in said_by(page_of(data))
-    people = known_people([f"secret_account_{number}" for number in range(48)], "salt")
+    people = known_people([f"secret_account_{number}" for number in range(48)], facts.fingerprint)
     (data / "age" / "age" / PEOPLE).write_bytes(people.content)
     told = asked(data)["audience"]
     assert (told["too_few"], told["share"], told["labelled"], told["left_out"]) == (True, None, 0, 48)
