@@ -163,7 +163,7 @@ def _limits(facts: TrainingFacts) -> str:
             "A corrected share is right where people of the same label write alike in the audience and among the test "
             "users; accounts of companies, of parents who write as their child, and of several people break this.",
             "`predict` leaves the people that it was trained or tested with out of a share, since about them it is "
-            "surer: by salted hashes of their usernames. Leave out yourself who has another name in an audience.",
+            "surer: by salted hashes of their usernames. Leave out by hand who has another name in the audience.",
             "Age is personal data, and much of it is that of minors. Publish shares, not accounts, and only of groups "
             "that are large enough to hide in.",
             f"It says on which side of {facts.age_cutoff} somebody is, not how old; expect errors near it.",

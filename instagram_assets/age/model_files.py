@@ -195,11 +195,11 @@ def find_age_model(folder: Path, cache: Path) -> AgeModelSource:
     defining = json.dumps(asdict(replace(config, purpose="", metrics={}, model_name_or_path="")), sort_keys=True)
     stored = read_digests(folder)
     expected = {name: digest for name, digest in (stored or {}).items() if name != TEST_USERS}  # see `read_test`
-    found = model_digests(folder, cache / "digests.json")
+    found = model_digests(folder, cache)
     fingerprint = fingerprint_of(found)
     others = sorted({HEAD, CONFIG, *expected} - found.keys())
     paths = (folder / name for name in others if (folder / name).is_file())
-    found |= cached_digests(paths, cache / "digests.json")
+    found |= cached_digests(paths, cache)
     if stored is not None:
         check_digests(folder, found, expected)
     whole = hashlib.sha256("\0".join((fingerprint, found[HEAD], defining)).encode()).hexdigest()

@@ -14,6 +14,9 @@ from instagram_assets.storage.atomic import write_atomic
 DIGESTS = "digests.json"
 """The file of a saved model with the digests of its other files."""
 
+CACHE_FILE = "digests.json"
+"""The file of cached digests, in the folder of models downloaded from the hub."""
+
 _LARGE = 16_000_000  # smaller files are hashed in no time
 _CLOCK_STEP_NS = 2_000_000_000  # the coarsest clock of a common file system
 _REMEDY = "Copy the whole folder again from where it came, or train the model again."
@@ -69,8 +72,9 @@ def check_content(folder: Path, digests: Mapping[str, str]) -> None:
     check_digests(folder, {name: sha256(folder / name) for name in digests if (folder / name).is_file()}, digests)
 
 
-def cached_digests(files: Iterable[Path], memory: Path) -> Iterator[tuple[str, str]]:
-    """Yields name and digest of each file; those of large files are cached in the file `memory` by size and times."""
+def cached_digests(files: Iterable[Path], cache: Path) -> Iterator[tuple[str, str]]:
+    """Yields name and digest of each file; those of large files are cached in the folder `cache` by size and times."""
+    memory = cache / CACHE_FILE
     known = _remembered(memory)
     learnt: dict[str, list[Any]] = {}
     for file in files:

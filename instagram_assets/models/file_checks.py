@@ -112,7 +112,8 @@ def read_config(folder: Path, name: str = "config.json") -> dict[str, Any]:
 def model_digests(folder: Path, cache: Path) -> dict[str, str]:
     """The SHA-256 of each of the model's files, as 64 hexadecimal digits by file name.
 
-    `cache` is a file with the hashes of large files by path, size and times, so that these are not read in every run.
+    `cache` is the folder in which the hashes of large files are cached by path, size and times, so that these are not
+    read in every run.
     """
     weights = {file.name for file in weight_files(folder)}
     small = {

@@ -75,7 +75,7 @@ def find_model(name: str, revision: str, cache: Path, *, pictures: bool = True) 
     truncated, or could run code when loaded.
     """
     folder = locate_model(name, revision, cache, pictures=pictures)
-    fingerprint = fingerprint_of(model_digests(folder, cache / "digests.json"))
+    fingerprint = fingerprint_of(model_digests(folder, cache))
     return ModelSource(name, "" if is_folder(name) else revision, folder, fingerprint)
 
 

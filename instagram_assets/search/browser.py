@@ -11,7 +11,7 @@ import threading
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from instagram_assets.errors import BrowserDiedError, BrowserMissingError, PageError
 from instagram_assets.settings import SearchSettings
@@ -55,6 +55,9 @@ _QUIET_FLAGS = (
     "--window-size=1280,1600",
 )
 _STARTED = re.compile(r"started successfully on port (\d+)")
+# The driver takes a free port of IPv6, and ends where another program has the same one of IPv4.
+_PORT_TAKEN = "port not available"
+_ATTEMPTS = 5
 _SECONDS_TO_START = 60
 _SECONDS_TO_END = 15
 _DIED = ("disconnected", "tab crashed", "not reachable", "no such window", "target window already closed")
@@ -124,6 +127,24 @@ def _program(given: str, names: tuple[str, ...], what: str, package: str) -> str
 @contextmanager
 def _running(driver: str) -> Generator[int]:
     """Context manager: runs the driver under its guard process and returns its port; ends both with the block."""
+    said = ""
+    for _ in range(_ATTEMPTS):
+        with _guarded(driver) as guard:
+            port, said = _port(guard)
+            if port:
+                yield port
+                return
+        if _PORT_TAKEN not in said:
+            break
+    raise BrowserMissingError(
+        f"{driver}: this driver does not start ({said or 'it says nothing'}). "
+        "Install chromedriver, or name it in INSTAGRAM_ASSETS_SEARCH__DRIVER."
+    )
+
+
+@contextmanager
+def _guarded(driver: str) -> Generator["subprocess.Popen[str]"]:
+    """Context manager: the guard process, which has started the driver."""
     folder = tempfile.mkdtemp(prefix="search-")
     guard = subprocess.Popen(
         [sys.executable, "-I", str(Path(__file__).with_name("browser_guard.py")), folder, driver, "--port=0"],
@@ -136,14 +157,9 @@ def _running(driver: str) -> Generator[int]:
     )
     assert guard.stdin
     assert guard.stdout
-    too_slow = threading.Timer(_SECONDS_TO_START, guard.stdin.close)
-    too_slow.start()
     try:
-        port = _port(guard.stdout, driver)
-        too_slow.cancel()
-        yield port
+        yield guard
     finally:
-        too_slow.cancel()
         guard.stdin.close()
         guard.stdout.close()
         try:
@@ -160,16 +176,21 @@ def _environment(folder: str) -> dict[str, str]:
     return {**os.environ, **homes, **dict.fromkeys(("no_proxy", "NO_PROXY"), ",".join(filter(None, direct)))}
 
 
-def _port(lines: IO[str], driver: str) -> int:
+def _port(guard: "subprocess.Popen[str]") -> tuple[int, str]:
+    """Returns the driver's port, 0 if it ends before it has one or takes too long, and the last lines of its output."""
+    assert guard.stdin
+    assert guard.stdout
     said: list[str] = []
-    for line in lines:
-        if started := _STARTED.search(line):
-            return int(started[1])
-        said.append(line.strip())
-    raise BrowserMissingError(
-        f"{driver}: this driver does not start ({' '.join(said[-3:]) or 'it says nothing'}). "
-        "Install chromedriver, or name it in INSTAGRAM_ASSETS_SEARCH__DRIVER."
-    )
+    too_slow = threading.Timer(_SECONDS_TO_START, guard.stdin.close)
+    too_slow.start()
+    try:
+        for line in guard.stdout:
+            if started := _STARTED.search(line):
+                return int(started[1]), ""
+            said.append(line.strip())
+    finally:
+        too_slow.cancel()
+    return 0, " ".join(said[-3:])
 
 
 def _session(port: int, browser: str, options: SearchSettings) -> "WebDriver":

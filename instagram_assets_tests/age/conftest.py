@@ -14,7 +14,7 @@ from instagram_assets_tests.age.small_language_models import save_language_model
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> Iterator[None]:
-    """Models this small are slower on several threads, above all where other programs run."""
+    """As the fixture of all tests, but before the models that are trained once for a session."""
     import torch
 
     threads = torch.get_num_threads()

@@ -16,7 +16,7 @@ from instagram_assets.age.artifacts import read_test
 from instagram_assets.age.model_files import CONFIG, HEAD, TEST_USERS, find_age_model, load_age_model, save_age_model
 from instagram_assets.age.user_texts import UserTexts
 from instagram_assets.errors import ModelError
-from instagram_assets.models.digests import DIGESTS, cached_digests, sha256
+from instagram_assets.models.digests import CACHE_FILE, DIGESTS, cached_digests, sha256
 from instagram_assets.settings import Settings, load_settings
 from instagram_assets_tests.age.conftest import example_config
 from instagram_assets_tests.age.judged_models import save_judged_model
@@ -113,10 +113,10 @@ def test_a_file_that_is_not_the_saved_one_is_refused_and_named(
 @pytest.mark.parametrize("entry", [None, 7, "text", [], [None], {}], ids=str)
 @pytest.mark.bad_input("damaged model")
 def test_a_damaged_entry_of_the_cached_hashes_is_computed_anew(entry: Any, tmp_path: Path) -> None:
-    file, cache = tmp_path / "weights", tmp_path / "digests.json"
+    file, cache = tmp_path / "weights", tmp_path / CACHE_FILE
     file.write_bytes(b"weights")
     cache.write_text(json.dumps({str(file.resolve()): entry}))
-    assert dict(cached_digests([file], cache)) == {"weights": sha256(file)}
+    assert dict(cached_digests([file], tmp_path)) == {"weights": sha256(file)}
 
 
 def test_every_file_that_decides_a_probability_or_a_share_has_a_digest(judged: Path) -> None:

@@ -18,22 +18,13 @@ from instagram_assets_tests.age.people import people
 from instagram_assets_tests.age.small_language_models import save_language_model
 from instagram_assets_tests.age.test_user_files import collected
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 Run = Callable[..., Result]
 
 PURPOSE = ("--purpose", "a test with invented people")
 HEADER = ["Username", "Age is equal to or greater than 21", "probability", "abstained", "n_posts"]
 SHORT = {"HEAD_EPOCH_NUM": "40", "HEAD_LEARN_RATE": "0.005", "TRAINED_LAYERS": "0", "PRECISION": "fp32"}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Models this small are slower on several threads, above all where other programs run."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import pytest
 
 from instagram_assets_tests import commands
 from instagram_assets_tests.cli.test_commands import digests
+from instagram_assets_tests.servers.free_ports import free_port
 
 ROOT = Path(__file__).parents[2]
 
@@ -40,7 +41,8 @@ def test_the_demo_of_an_installed_wheel_makes_everything_once_and_the_second_tim
     tmp_path: Path, wheel: Path
 ) -> None:
     assert not list(wheel.rglob("training"))  # what only retrains the demo's models
-    first = run("demo", "--port", 48_321, cwd=tmp_path, site=wheel)
+    port = free_port()  # the second time has the same addresses
+    first = run("demo", "--port", port, cwd=tmp_path, site=wheel)
     assert first.returncode == 0, first.stderr
     assert "asked for 546 pictures and videos" in first.stdout
     paths = {word.rstrip(",.") for word in first.stdout.split() if word.startswith("data/")}
@@ -48,7 +50,7 @@ def test_the_demo_of_an_installed_wheel_makes_everything_once_and_the_second_tim
     assert all((tmp_path / path).exists() for path in paths)
     folders = [tmp_path / "data" / name for name in ("lake", "media", "datasets", "age")]
     before = digests(*folders)
-    second = run("demo", "--port", 48_321, cwd=tmp_path, site=wheel)
+    second = run("demo", "--port", port, cwd=tmp_path, site=wheel)
     assert "asked for 0 pictures and videos" in second.stdout
     assert digests(*folders) == before
     assert_ages_are_learned_and_parents_found_to_be_grown_up(tmp_path / "data")

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-SIDE = 32
+from instagram_assets_tests.models.small_models import SIDE, TOWER, VISION
+
 ENGLISH = (
     "a red circle on a white background",
     "a blue square on a black background",
@@ -25,20 +26,6 @@ KOREAN = (
     "책상 위의 커피 한 잔과 책",
 )
 BOTH = ENGLISH + KOREAN
-_VISION: dict[str, Any] = {
-    "hidden_size": 32,
-    "intermediate_size": 64,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "image_size": SIDE,
-    "patch_size": 16,
-}
-_TEXT: dict[str, Any] = {
-    "hidden_size": 32,
-    "intermediate_size": 64,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-}
 _XLM_IDS: dict[str, Any] = {"bos_token_id": 0, "pad_token_id": 1, "eos_token_id": 2}
 
 
@@ -120,8 +107,8 @@ def save_metaclip2(folder: Path) -> None:
 
     tokenizer = unigram_tokenizer(BOTH)
     config = MetaClip2Config(
-        text_config={**_TEXT, **_XLM_IDS, "vocab_size": len(tokenizer), "max_position_embeddings": 12},
-        vision_config=_VISION,
+        text_config={**TOWER, **_XLM_IDS, "vocab_size": len(tokenizer), "max_position_embeddings": 12},
+        vision_config=VISION,
         projection_dim=24,
     )
     torch.manual_seed(11)
@@ -136,8 +123,8 @@ def save_altclip(folder: Path) -> None:
 
     tokenizer = unigram_tokenizer(BOTH)
     tokenizer.model_max_length = 512  # more than the tower has positions
-    text = {**_TEXT, **_XLM_IDS, "vocab_size": len(tokenizer), "max_position_embeddings": 14, "project_dim": 24}
-    config = AltCLIPConfig(text_config=text, vision_config=_VISION, projection_dim=24)
+    text = {**TOWER, **_XLM_IDS, "vocab_size": len(tokenizer), "max_position_embeddings": 14, "project_dim": 24}
+    config = AltCLIPConfig(text_config=text, vision_config=VISION, projection_dim=24)
     torch.manual_seed(12)
     AltCLIPModel(config).save_pretrained(folder)
     AltCLIPProcessor(_clip_pixels(), tokenizer).save_pretrained(folder)
@@ -157,8 +144,8 @@ def save_dual_encoder(folder: Path) -> None:
 
     tokenizer = unigram_tokenizer(BOTH)
     tokenizer.model_max_length = 512
-    text = XLMRobertaConfig(**_TEXT, **_XLM_IDS, vocab_size=len(tokenizer), max_position_embeddings=14)
-    config = VisionTextDualEncoderConfig.from_vision_text_configs(ViTConfig(**_VISION), text, projection_dim=24)
+    text = XLMRobertaConfig(**TOWER, **_XLM_IDS, vocab_size=len(tokenizer), max_position_embeddings=14)
+    config = VisionTextDualEncoderConfig.from_vision_text_configs(ViTConfig(**VISION), text, projection_dim=24)
     torch.manual_seed(13)
     VisionTextDualEncoderModel(config).save_pretrained(folder)
     pixels = ViTImageProcessorPil(size={"height": SIDE, "width": SIDE})
@@ -173,8 +160,8 @@ def save_siglip2(folder: Path) -> None:
     tokenizer = byte_fallback_tokenizer(BOTH)
     ids = {"pad_token_id": 0, "bos_token_id": 2, "eos_token_id": 1}
     config = SiglipConfig(
-        text_config={**_TEXT, **ids, "vocab_size": len(tokenizer), "max_position_embeddings": 16},
-        vision_config=_VISION,
+        text_config={**TOWER, **ids, "vocab_size": len(tokenizer), "max_position_embeddings": 16},
+        vision_config=VISION,
     )
     torch.manual_seed(14)
     SiglipModel(config).save_pretrained(folder)
@@ -188,9 +175,9 @@ def save_naflex(folder: Path) -> None:
     from transformers.models.siglip2.image_processing_pil_siglip2 import Siglip2ImageProcessorPil
 
     tokenizer = byte_fallback_tokenizer(BOTH)
-    vision = {name: value for name, value in _VISION.items() if name != "image_size"}
+    vision = {name: value for name, value in VISION.items() if name != "image_size"}
     config = Siglip2Config(
-        text_config={**_TEXT, "vocab_size": len(tokenizer), "max_position_embeddings": 16},
+        text_config={**TOWER, "vocab_size": len(tokenizer), "max_position_embeddings": 16},
         vision_config={**vision, "num_patches": 16},
     )
     torch.manual_seed(15)
@@ -206,8 +193,8 @@ def save_korean_clip(folder: Path) -> None:
     tokenizer = word_piece_tokenizer(BOTH)
     ids = {"bos_token_id": 2, "eos_token_id": 3, "pad_token_id": 0}
     config = CLIPConfig(
-        text_config={**_TEXT, **ids, "vocab_size": len(tokenizer), "max_position_embeddings": 16},
-        vision_config=_VISION,
+        text_config={**TOWER, **ids, "vocab_size": len(tokenizer), "max_position_embeddings": 16},
+        vision_config=VISION,
         projection_dim=24,
     )
     torch.manual_seed(16)

@@ -4,21 +4,14 @@ from pathlib import Path
 from typing import Any
 
 SIDE = 32
-_VISION: dict[str, Any] = {
+TOWER: dict[str, Any] = {
     "hidden_size": 32,
     "intermediate_size": 64,
     "num_hidden_layers": 2,
     "num_attention_heads": 2,
-    "image_size": SIDE,
-    "patch_size": 16,
 }
-_TEXT: dict[str, Any] = {
-    "hidden_size": 32,
-    "intermediate_size": 64,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "max_position_embeddings": 16,
-}
+VISION: dict[str, Any] = {**TOWER, "image_size": SIDE, "patch_size": 16}
+_TEXT: dict[str, Any] = {**TOWER, "max_position_embeddings": 16}
 _WORDS = ["a", "red", "blue", "circle", "square", "on", "background"]
 _SENTENCES = [
     f"{a} {b} on a {c} background" for a in ("a red", "my", "the") for b in ("cat", "dog") for c in ("blue", "x")
@@ -47,7 +40,7 @@ def save_blip(folder: Path, **changes: Any) -> None:
     config = BlipConfig(
         text_config={**_TEXT, **ids, "vocab_size": len(tokens), "encoder_hidden_size": 32, "initializer_range": 0.2},
         # transformers' default of 1e-10 leaves nothing of the picture
-        vision_config={**_VISION, "initializer_range": 0.02},
+        vision_config={**VISION, "initializer_range": 0.02},
         **changes,
     )
     torch.manual_seed(0)
@@ -64,7 +57,7 @@ def save_git(folder: Path) -> None:
 
     tokenizer = _words()
     ids: dict[str, Any] = {"bos_token_id": 2, "eos_token_id": 3, "pad_token_id": 0}
-    config = GitConfig(vision_config=_VISION, **{**_TEXT, **ids}, vocab_size=len(tokenizer), initializer_range=0.2)
+    config = GitConfig(vision_config=VISION, **{**_TEXT, **ids}, vocab_size=len(tokenizer), initializer_range=0.2)
     torch.manual_seed(3)
     GitForCausalLM(config).save_pretrained(folder)
     pixels = CLIPImageProcessorPil(size={"shortest_edge": SIDE}, crop_size={"height": SIDE, "width": SIDE})
@@ -81,7 +74,7 @@ def save_vit_bert(folder: Path) -> None:
     decoder = BertConfig(
         **_TEXT, vocab_size=len(tokenizer), is_decoder=True, add_cross_attention=True, initializer_range=0.2
     )
-    config = VisionEncoderDecoderConfig.from_encoder_decoder_configs(ViTConfig(**_VISION), decoder)
+    config = VisionEncoderDecoderConfig.from_encoder_decoder_configs(ViTConfig(**VISION), decoder)
     torch.manual_seed(4)
     model = VisionEncoderDecoderModel(config)
     settings = model.generation_config
@@ -100,7 +93,7 @@ def save_clip(folder: Path, width: int = 24) -> None:
     tokenizer = _letters()
     ids = {"bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1}
     config = CLIPConfig(
-        text_config={**_TEXT, **ids, "vocab_size": len(tokenizer)}, vision_config=_VISION, projection_dim=width
+        text_config={**_TEXT, **ids, "vocab_size": len(tokenizer)}, vision_config=VISION, projection_dim=width
     )
     torch.manual_seed(1)
     CLIPModel(config).save_pretrained(folder)
@@ -117,7 +110,7 @@ def save_siglip(folder: Path) -> None:
     tokenizer = _pieces(folder)
     config = SiglipConfig(
         text_config={**_TEXT, "vocab_size": len(tokenizer), "pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 1},
-        vision_config=_VISION,
+        vision_config=VISION,
     )
     torch.manual_seed(2)
     SiglipModel(config).save_pretrained(folder)

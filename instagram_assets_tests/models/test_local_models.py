@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from instagram_assets.errors import ModelError
+from instagram_assets.models.digests import CACHE_FILE
 from instagram_assets.models.local_models import find_model
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -210,7 +211,7 @@ def test_large_weights_are_hashed_once(clip: Path, tmp_path: Path, monkeypatch: 
     monkeypatch.setattr("instagram_assets.models.digests._LARGE", 1_000)
     monkeypatch.setattr("instagram_assets.models.digests._CLOCK_STEP_NS", 0)
     first = find_model(str(clip), "main", tmp_path)
-    memory = tmp_path / "digests.json"
+    memory = tmp_path / CACHE_FILE
     remembered = json.loads(memory.read_text())
     assert str(clip / "model.safetensors") in remembered
     # A digest that is known is taken from there: put in another, and the fingerprint shows it.

@@ -80,3 +80,28 @@ def test_a_driver_that_is_named_or_there_is_not_fetched(asked: Path, tmp_path: P
     (tmp_path / "programs" / "chromedriver").symlink_to("sh")
     assert find_driver(FETCHING, "chromium") == str(tmp_path / "programs" / "chromedriver")
     assert not asked.exists()
+
+
+@pytest.mark.parametrize("refusals", [1, 3])
+def test_a_driver_whose_port_another_program_has_is_started_again(tmp_path: Path, refusals: int) -> None:
+    driver = tmp_path / "driver"
+    taken = f"""#!/bin/sh
+echo >>{tmp_path / "starts"}
+if [ $(wc -l <{tmp_path / "starts"}) -le {refusals} ]; then echo 'IPv4 port not available. Exiting...'; exit 1; fi
+exec {find_driver(OPTIONS, "")} "$@"
+"""
+    driver.write_text(taken)
+    driver.chmod(0o755)
+    with open_browser(OPTIONS.model_copy(update={"driver": str(driver)})) as browser:
+        browser.get("data:text/html,<title>here</title>")
+        assert browser.title == "here"
+    assert len((tmp_path / "starts").read_text()) == refusals + 1
+
+
+def test_a_driver_that_never_gets_a_port_is_told_with_what_it_said(tmp_path: Path) -> None:
+    driver = tmp_path / "driver"
+    driver.write_text("#!/bin/sh\necho 'IPv4 port not available. Exiting...'\n")
+    driver.chmod(0o755)
+    options = OPTIONS.model_copy(update={"driver": str(driver)})
+    with pytest.raises(BrowserMissingError, match=r"port not available\. Exiting"), open_browser(options):
+        pass

@@ -3,7 +3,6 @@
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Generator
@@ -12,6 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import psycopg2
+
+from instagram_assets_tests.servers.free_ports import free_port
 
 _USER = "postgres"
 
@@ -72,7 +73,7 @@ def postgres_cluster() -> Generator[Cluster, None, None]:
         owner = pwd.getpwnam(_USER)
         os.chown(folder, owner.pw_uid, owner.pw_gid)
         os.chown(password, owner.pw_uid, owner.pw_gid)
-    cluster = Cluster(_free_port(), "dagster", password.read_text(), binaries, account, folder)
+    cluster = Cluster(free_port(), "dagster", password.read_text(), binaries, account, folder)
     try:
         # A password is asked for; md5, since Dagster connects for each event, and SCRAM's hash takes longer than it.
         login = ["-U", cluster.user, f"--pwfile={password}", "-A", "md5"]
@@ -95,12 +96,6 @@ def _server_binaries() -> Path:
         if (folder / "initdb").exists():
             return folder
     raise FileNotFoundError("PostgreSQL's server is missing (initdb). Install it: apt-get install postgresql")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def _run(cluster: Cluster, program: str, *arguments: object) -> None:

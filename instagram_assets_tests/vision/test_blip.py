@@ -1,6 +1,5 @@
 """What our decoder of BLIP promises: the tokens of transformers' own, whatever the batch."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,8 @@ import torch
 from instagram_assets.models.kernels import TILE, attention_by_products, fused_attention, linear, tiled
 from instagram_assets.vision.blip import Blip
 from instagram_assets.vision.decoding import Decoding, Tokens, ban_repeated_ngrams, is_degenerate, nucleus, uniforms
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 SIDE = 64
 END = 3
@@ -21,15 +22,6 @@ SHAPES = [
     (2, 96, 3, 2, 120, 0.1, 8),
     (3, 32, 2, 1, 40, 0.02, 32),
 ]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Models so small that threads would only wait for one another."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def make_blip(seed: int, width: int, heads: int, layers: int, words: int, spread: float, patch: int) -> Any:

@@ -29,19 +29,12 @@ from instagram_assets.vision.image_batches import Failed
 from instagram_assets.vision.quality import quality_store, quality_table
 from instagram_assets_tests.models.small_models import save_git, save_vit_bert
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 SEP, DEC, RED = 3, 5, 7
 """Tokens of the small captioner; words come after them."""
 FP32 = ModelSettings(precision="fp32", device="cpu")
 OPTIONS = CaptionSettings(max_caption_length=12, num_captions=4, batch_size=8, temperature=2, num_workers=1)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Models so small that threads would only wait for one another."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

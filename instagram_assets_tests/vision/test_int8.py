@@ -3,7 +3,6 @@
 import json
 import random
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,20 +21,11 @@ from instagram_assets.vision.embed import embedding_fingerprint, open_embedder
 from instagram_assets.vision.load_models import load_captioner, load_embedder
 from instagram_assets_tests.models.test_int8 import needs_int8
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 PRECISIONS = ("fp32", "int8")
 OPTIONS = CaptionSettings(num_captions=1)
 _SUBJECTS, _EACH, _SINGLE = 12, 24, 12
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Models so small that threads would only wait for one another."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """The demo's language model loads as any other, knows the demo's words in both languages, and can be made again."""
 
 import unicodedata
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +17,9 @@ from instagram_assets.demo.training.language_scores import predict_ages
 from instagram_assets.demo.training.train import CARD_FILE, TrainingRecipe, train_language_model
 from instagram_assets.models.local_models import find_model
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 BERT = MODELS / "bert"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Models this small are slower on several threads, above all where other programs run."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

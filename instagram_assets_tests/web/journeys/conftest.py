@@ -8,6 +8,7 @@ from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 from instagram_assets.demo.search_site import Results, SearchPage, subject
 from instagram_assets.search.browser import find_browser, find_driver
 from instagram_assets_tests.search.browsers import OPTIONS
+from instagram_assets_tests.servers.free_ports import free_port
 from instagram_assets_tests.servers.searching_dev import WORDS
 
 WORD, GOOD, BLURRED = "빨간 별", 10, 2
@@ -26,7 +27,8 @@ def browser() -> Iterator[Chrome]:
     options.binary_location = find_browser(OPTIONS)
     for flag in _FLAGS:
         options.add_argument(flag)
-    with Chrome(options, ChromeService(find_driver(OPTIONS, options.binary_location))) as opened:
+    driver = ChromeService(find_driver(OPTIONS, options.binary_location), port=free_port())
+    with Chrome(options, driver) as opened:
         yield opened
 
 

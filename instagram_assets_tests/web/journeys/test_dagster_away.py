@@ -11,8 +11,8 @@ from pathlib import Path
 from selenium.webdriver import Chrome
 
 from instagram_assets.demo import MODELS
-from instagram_assets.web.http_server import listen
 from instagram_assets_tests.servers.dev import ROOT, kill_all
+from instagram_assets_tests.servers.free_ports import free_port
 from instagram_assets_tests.servers.searching_dev import CATS
 from instagram_assets_tests.web.journeys.person import Person
 
@@ -43,11 +43,6 @@ def address(process: "subprocess.Popen[str]") -> str:
     """What it says when it serves."""
     assert process.stdout
     return next(line.split()[-1] for line in process.stdout if "http://" in line)
-
-
-def free_port() -> int:
-    with listen("127.0.0.1", 0) as listener:
-        return listener.getsockname()[1]
 
 
 def answer(url: str, path: str) -> tuple[int, str]:
