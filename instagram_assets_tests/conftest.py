@@ -119,6 +119,7 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.enable()
+    gc.set_threshold(100_000, 20, 100)  # by default a twelfth of the tests' time goes to looking for garbage
 
 
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:

@@ -1,5 +1,6 @@
 """The command line interface; commands import their dependencies when they run, so that `--help` responds at once."""
 
+import gc
 from typing import Annotated
 
 import typer
@@ -85,3 +86,5 @@ def every_command(
     ] = False,
 ) -> None:
     """Instagram posts, reels and profiles as datasets to train on."""
+    # By default a quarter of the time in which a command loads its modules goes to looking for garbage, in vain.
+    gc.set_threshold(100_000, 20, 100)

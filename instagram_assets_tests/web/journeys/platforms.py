@@ -1,4 +1,4 @@
-"""A data folder with all of `instagram-assets dev` at work in it, which can be stopped and started again."""
+"""A data folder with all of `instagram-assets dev` at work in it and its history in PostgreSQL; it can be restarted."""
 
 import signal
 from collections.abc import Generator
@@ -18,11 +18,11 @@ _SETTINGS = {"INSTAGRAM_ASSETS_INGEST__SETTLE_SECONDS": "0", "INSTAGRAM_ASSETS_D
 
 @dataclass
 class Platform:
-    """The folder, what its processes are told, and PostgreSQL's server where the history is there."""
+    """The folder, what its processes are told, and PostgreSQL's server."""
 
     folder: Path
     environment: dict[str, str]
-    cluster: Cluster | None = None
+    cluster: Cluster
     _open: ExitStack = field(default_factory=ExitStack)
     _dev: Dev | None = None
 
@@ -54,9 +54,8 @@ class Platform:
     def restart(self) -> None:
         """Stop everything, PostgreSQL too, and start it again."""
         self.stop()
-        if self.cluster:
-            self.cluster.stop()
-            self.cluster.start()
+        self.cluster.stop()
+        self.cluster.start()
         self.start()
 
     def close(self) -> None:
@@ -64,16 +63,14 @@ class Platform:
 
 
 @contextmanager
-def open_platform(folder: Path, page: SearchPage, storage: str) -> Generator[Platform]:
-    """A platform with an empty data folder, that searches on a page of this machine; its history is in `storage`."""
+def open_platform(folder: Path, page: SearchPage) -> Generator[Platform]:
+    """A platform with an empty data folder, that searches on a page of this machine."""
     with ExitStack() as stack:
-        cluster = stack.enter_context(postgres_cluster()) if storage == "postgres" else None
-        environment = _SETTINGS | search_environment(page, folder)
-        if cluster:
-            environment |= cluster.create("journeys")
-            home = folder / "data" / "dagster"
-            home.mkdir(parents=True)
-            (home / "dagster.yaml").write_text((HOMES / storage / "dagster.yaml").read_text("utf-8"), "utf-8")
+        cluster = stack.enter_context(postgres_cluster())
+        environment = _SETTINGS | search_environment(page, folder) | cluster.create("journeys")
+        home = folder / "data" / "dagster"
+        home.mkdir(parents=True)
+        (home / "dagster.yaml").write_text((HOMES / "postgres" / "dagster.yaml").read_text("utf-8"), "utf-8")
         platform = Platform(folder, environment, cluster)
         stack.callback(platform.close)
         platform.start()

@@ -8,10 +8,8 @@ from instagram_assets.demo.search_site import SearchPage
 from instagram_assets_tests.web.journeys.platforms import Platform, open_platform
 
 
-@pytest.fixture(scope="package", params=["sqlite"])
-def platform(
-    request: pytest.FixtureRequest, search_page: SearchPage, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Platform]:
-    """Everything that `dev` starts; a test's parameter says where the history is."""
-    with open_platform(tmp_path_factory.mktemp("platform"), search_page, request.param) as opened:
+@pytest.fixture(scope="package")
+def platform(search_page: SearchPage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """Everything that `dev` starts."""
+    with open_platform(tmp_path_factory.mktemp("platform"), search_page) as opened:
         yield opened

@@ -1,6 +1,6 @@
 """Somebody types a word, watches, cancels, starts again, keeps and drops images, runs again, and finds it all later.
 
-Once with the history in SQLite, in English on a desk; once in PostgreSQL, in Korean on a telephone.
+In Korean, on a telephone, with the history in PostgreSQL; `with_dagster` and test_dev_inbox have it in SQLite.
 """
 
 import json
@@ -16,13 +16,12 @@ from instagram_assets_tests.web.journeys.conftest import BLURRED, GOOD, WORD
 from instagram_assets_tests.web.journeys.person import Person
 from instagram_assets_tests.web.journeys.platforms import Platform
 
-READERS = {"sqlite": ("en", 1440), "postgres": ("ko", 380)}
 FOLDER, WHY = "my_cats", "<b>꼬리</b> ![x](http://127.0.0.1/)"
 OWN = "my own notes.txt"
 
 
 def reader(platform: Platform, browser: Chrome) -> Person:
-    return Person(browser, platform.url, *READERS["postgres" if platform.cluster else "sqlite"])
+    return Person(browser, platform.url, "ko", 380)
 
 
 @pytest.fixture
@@ -78,7 +77,6 @@ def decides(person: Person, image: str, decision: str) -> None:
     person.reads(person.t(said), f"#image-{image}")
 
 
-@pytest.mark.parametrize("platform", list(READERS), indirect=True)
 def test_a_collection_is_cancelled_started_again_and_sorted_by_hand(platform: Platform, person: Person) -> None:
     job = starts(person, HANGING)
     becomes(person, job, "running")
@@ -118,8 +116,6 @@ def test_a_collection_is_cancelled_started_again_and_sorted_by_hand(platform: Pl
     person.reads(person.t("images.why_given", why=WHY), f"#image-{wanted}")
 
 
-# That of SQLite survives a killed `dev` in test_dev_inbox.
-@pytest.mark.parametrize("platform", ["postgres"], indirect=True)
 def test_the_history_survives_a_restart_of_everything_and_files_stay_when_it_is_cleared(
     platform: Platform, browser: Chrome
 ) -> None:
