@@ -1,5 +1,6 @@
 """What many tests need: a data folder of their own, a Dagster instance in it, and small models."""
 
+import atexit
 import gc
 import importlib
 import json
@@ -34,7 +35,7 @@ importlib.import_module("instagram_assets_tests.faults.migrations")
 
 # A machine with other work takes its time; how long an example takes is no promise of ours.
 # The same examples each time, so that a change is judged by what it changed; `make explore` looks for new ones.
-hypothesis_settings.register_profile("same", deadline=None, derandomize=True, max_examples=50)
+hypothesis_settings.register_profile("same", deadline=None, derandomize=True, max_examples=30)
 hypothesis_settings.register_profile("explore", deadline=None, max_examples=5_000)
 hypothesis_settings.load_profile("same")
 
@@ -120,6 +121,8 @@ def pytest_collection_finish() -> None:
     gc.freeze()
     gc.enable()
     gc.set_threshold(100_000, 20, 100)  # by default a twelfth of the tests' time goes to looking for garbage
+    # What ends with the process is looked through again, as DuckDB tells what it finds left; not by pytest before that.
+    atexit.register(gc.unfreeze)
 
 
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
@@ -129,8 +132,6 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
         gc.freeze()
 
 
-def pytest_sessionfinish() -> None:
-    gc.unfreeze()  # what ends with the process is looked through again: DuckDB tells what it finds left
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
