@@ -37,7 +37,7 @@ from instagram_assets.search.search_requests import (
     search_name,
     without_forgotten,
 )
-from instagram_assets.search.subject_cluster import clusters_table, query_warnings
+from instagram_assets.search.subject_cluster import clusters_table, model_of, query_warnings
 from instagram_assets.settings import settings
 from instagram_assets.storage.image_folder_state import check_growing, preferences
 from instagram_assets.storage.lake import open_lake
@@ -166,14 +166,13 @@ def search_dataset(
     request, files = _request(context), pipeline.media_files(search_images, settings())
     folder, by_hand = _folder(request.search), overrides_of(overrides)
     rows = select_images(search_results, search_images, search_clusters, request.limit, preferences(folder), by_hand)
-    model = pipeline.embedder_label(settings()) if search_clusters.num_rows else "none"
     written = write_search_folder(
         rows,
         files,
-        {**request.model_dump(), "source": rows[0]["source"], "model": model},
+        {**request.model_dump(), "source": rows[0]["source"], "model": model_of(search_clusters)},
         by_hand,
         declared_pseudonyms(settings(), open_lake(settings())),
-        query_warnings(search_clusters, request.query, model),
+        query_warnings(search_clusters, request.query),
         folder=folder,
         if_none=settings().folder("reports") / "search" / request.search,
         reencoded=request.reencode,

@@ -101,6 +101,7 @@ SEARCH_CLUSTERS = Contract(
             "The embedding model's tokenizer knows the letters of the query; null unless asked for",
             added=True,
         ),
+        Column("model", pa.string(), "Name and fingerprint of the embedding model", added=True),
     ),
     ("search", "image_id"),
     BY_SEARCH,

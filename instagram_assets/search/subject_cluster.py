@@ -132,7 +132,8 @@ def clusters_table(
     image_ids: list[str] = rows["image_id"].to_pylist()
     vectors = as_vectors(rows["embedding"])
     labels = dbscan(vectors, request.eps, request.min_samples)
-    text = _meaning(request.query, settings) if request.subject == "query" else None
+    model: str = rows["model"][0].as_py()
+    text = _meaning(request.query, model, settings) if request.subject == "query" else None
     choice = choose_subject(labels, vectors, text and text.vector)
     hashes: dict[str, str | None] = dict(zip(images["image_id"].to_pylist(), images["phash"].to_pylist(), strict=True))
     phashes = [hashes.get(image_id) for image_id in image_ids]
@@ -148,6 +149,7 @@ def clusters_table(
             "near_group": near_duplicate_groups(image_ids, phashes, vectors, settings.quality.near_duplicate_bits),
             "query_similarity": vectors @ text.vector if text else pa.nulls(len(image_ids)),
             "query_readable": [text and text.is_readable] * len(image_ids),
+            "model": [model] * len(image_ids),
         },
         schema=SEARCH_CLUSTERS.schema,
     )
@@ -156,24 +158,37 @@ def clusters_table(
         "clusters": [(point.eps, float(point.clusters)) for point in points],
         "noise": [(point.eps, point.noise_share * len(image_ids)) for point in points],
     }
-    return ClusteredSearch(table, choice, sweep, query_warnings(table, request.query, rows["model"][0].as_py()))
+    return ClusteredSearch(table, choice, sweep, query_warnings(table, request.query))
 
 
-def query_warnings(clusters: pa.Table, query: str, model: str) -> list[str]:
-    """Returns the warning if the subject was chosen by a query that the model, given by its label, cannot read.
+def model_of(clusters: pa.Table) -> str:
+    """Returns the label of the embedding model whose vectors were clustered, or why there is none.
+
+    `clusters` has the rows of `search_clusters`.
+    """
+    return (clusters["model"][0].as_py() or "not recorded") if clusters.num_rows else "none"
+
+
+def query_warnings(clusters: pa.Table, query: str) -> list[str]:
+    """Returns the warning if the subject was chosen by a query that the embedding model cannot read.
 
     `clusters` has the rows of `search_clusters`, which tell it.
     """
     from instagram_assets.vision.readable_texts import unreadable_warning
 
     is_unread = compute.any(compute.equal(clusters["query_readable"], False)).as_py()
-    return [unreadable_warning(model, query)] if is_unread else []
+    return [unreadable_warning(model_of(clusters), query)] if is_unread else []
 
 
-def _meaning(text: str, settings: Settings) -> _QueryText:
-    """Raises ModelError if the model gives the text no embedding."""
+def _meaning(text: str, model: str, settings: Settings) -> _QueryText:
+    """Raises ModelError if `model` gives the text no embedding, or if the settings name another one."""
     from instagram_assets.vision.embed import open_embedder
 
+    if (configured := pipeline.embedder_label(settings)) != model:
+        raise ModelError(
+            f"the embeddings of this search are of {model}; the settings name {configured}, whose cosines with them "
+            "mean nothing. Materialize search_embeddings, too, or name that model again."
+        )
     embedder = open_embedder(pipeline.find_embedder(settings), settings.models)
     vector = embedder.texts([text])[0]
     if not np.isfinite(vector).all():

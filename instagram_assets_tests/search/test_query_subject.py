@@ -12,10 +12,10 @@ from instagram_assets.demo.synthetic_images import Scene, encode_image
 from instagram_assets.errors import ModelError
 from instagram_assets.schemas import SEARCH_EMBEDDINGS, SEARCH_IMAGES
 from instagram_assets.search.search_requests import SearchRequest
-from instagram_assets.search.subject_cluster import ClusteredSearch, clusters_table, query_warnings
+from instagram_assets.search.subject_cluster import ClusteredSearch, clusters_table, model_of, query_warnings
 from instagram_assets.settings import load_settings
 from instagram_assets.vision.embed import open_embedder
-from instagram_assets.vision.pipeline import find_embedder
+from instagram_assets.vision.pipeline import embedder_label, find_embedder
 from instagram_assets_tests.models.korean_clip import save_korean_clip_of
 
 SHAPES = {"star": 9, "ring": 5}
@@ -64,7 +64,8 @@ def test_a_korean_word_finds_its_cluster_by_a_model_that_reads_korean(korean: Pa
 def test_a_model_that_reads_no_korean_chooses_with_a_warning_that_the_table_keeps(tmp_path: Path) -> None:
     found = clustered(MODELS / "clip", "빨간 고리", "query", tmp_path)
     assert found.table["query_readable"].to_pylist() == [False] * sum(SHAPES.values())
-    assert found.warnings == query_warnings(found.table, "빨간 고리", found.warnings[0].split(" ", 1)[0])
+    assert found.warnings == query_warnings(found.table, "빨간 고리")
+    assert found.warnings[0].startswith(model_of(found.table))
     assert "'빨간 고리'" in found.warnings[0]
     english = clustered(MODELS / "clip", "red ring", "query", tmp_path)
     assert english.warnings == []
@@ -85,3 +86,22 @@ def test_a_text_without_a_vector_is_refused(monkeypatch: pytest.MonkeyPatch, tmp
     monkeypatch.setattr(Embedder, "texts", lambda _, texts: np.full((len(texts), 512), np.nan, np.float32))
     with pytest.raises(ModelError, match="makes no vector of 'red ring'"):
         clustered(MODELS / "clip", "red ring", "query", tmp_path)
+
+
+def test_words_are_not_compared_with_embeddings_of_another_model(korean: Path, tmp_path: Path) -> None:
+    clip = load_settings(data_dir=tmp_path, models={"embedding_model": str(MODELS / "clip")})
+    other = load_settings(data_dir=tmp_path, models={"embedding_model": str(korean)})
+    model = embedder_label(clip)
+    embedded: list[dict[str, object]] = [
+        {"search": "s", "image_id": f"{number}", "embedding": [1.0] + [0.0] * 511, "model": model, "status": "ok"}
+        for number in range(3)
+    ]
+    images: list[dict[str, object]] = [{"search": "s", "image_id": f"{n}", "rank": n + 1} for n in range(3)]
+    tables = SEARCH_EMBEDDINGS.table(embedded), SEARCH_IMAGES.table(images)
+    asked = SearchRequest.of(other, "red ring", "s", subject="query")
+    with pytest.raises(ModelError, match="Materialize search_embeddings, too") as raised:
+        clusters_table(*tables, asked, other)
+    assert model in str(raised.value)
+    assert embedder_label(other) in str(raised.value)
+    by_size = clusters_table(*tables, asked.but(subject="largest"), other)
+    assert model_of(by_size.table) == model  # which the folder's card names, whatever the settings name now
